@@ -173,17 +173,25 @@ class Exchange(Want):
     Without hints the pump gathers: it reads until about 64 kB are there, or a piece ends in
     what looks like ReadyForQuery, or nothing more is waiting. `need`: keep reading until at
     least so many bytes are there (the rest of one large message). `first`: hand out the first
-    piece that comes, ungathered. Writing that would block is interleaved with reading.
+    piece that comes, ungathered. `at_once`: do not wait; None = nothing has come. Writing that
+    would block is interleaved with reading.
     """
 
-    __slots__ = ("data", "first", "need")
+    __slots__ = ("at_once", "data", "first", "need")
 
     def __init__(
-        self, data: bytes, *, need: int = 0, first: bool = False, limit: Limit | None = None
+        self,
+        data: bytes,
+        *,
+        need: int = 0,
+        first: bool = False,
+        at_once: bool = False,
+        limit: Limit | None = None,
     ) -> None:
         self.data = data
         self.need = need
         self.first = first
+        self.at_once = at_once
         self.limit = limit
 
 

@@ -1,0 +1,452 @@
+"""The asyncio pump: one plain Protocol, no streams, no task of its own.
+
+Floor 3. Works on every loop that has `create_connection` (Proactor and uvloop too): `add_reader`
+is never used. The transport is always raw; TLS is an `Engine` fed with its bytes. `data_received`
+gathers, and wakes the one waiting reader when there is enough. A cancelled wait loses
+nothing: what was received stays, what is to be sent is the transport's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from purelink.pumps.blocking import make_socket, peer_user, set_options, sockaddr
+from purelink.pumps.channel import LINGER, Gathering, addresses
+from purelink.wire.wants import (
+    Address,
+    Aside,
+    Call,
+    Close,
+    Compute,
+    Deliver,
+    Exchange,
+    Limit,
+    LimitExpired,
+    Open,
+    Opened,
+    Resolve,
+    StartTLS,
+    Want,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from purelink.wire.wants import Dialogue, Secured
+
+__all__ = ["AsyncPump"]
+
+T = TypeVar("T")
+
+#: Reading is paused while nobody reads and so much is waiting.
+_HIGH = 1 << 20
+
+
+class _Wire(asyncio.Protocol):
+    """What the loop calls: puts bytes into the inbox and wakes whoever waits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.transport: Any = None
+        self.inbox = Gathering()
+        self.engine: Any = None
+        self.waiter: asyncio.Future[None] | None = None
+        self.want: Exchange | None = None
+        self.linger: asyncio.TimerHandle | None = None
+        self.writable: asyncio.Future[None] | None = None
+        self.writing_paused = False
+        self.reading_paused = False
+        #: ciphertext of a handshake under way
+        self.handshaking = False
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        engine = self.engine
+        if engine is None or self.handshaking:
+            self.inbox.put(data)
+        else:
+            self.decrypt(data)
+        self.tell()
+
+    def decrypt(self, data: bytes) -> None:
+        engine, inbox = self.engine, self.inbox
+        if data:
+            engine.feed(data)
+        else:
+            engine.eof()
+        try:
+            while True:
+                plain = engine.read()
+                if not plain:
+                    break
+                inbox.put(plain)
+            if engine.closed:
+                inbox.ended = True
+        except OSError as error:
+            inbox.failed = error
+        reply = engine.drain()
+        if reply and not self.transport.is_closing():
+            self.transport.write(reply)
+
+    def eof_received(self) -> bool:
+        if self.engine is not None and not self.handshaking:
+            self.decrypt(b"")
+        self.inbox.ended = True
+        self.tell()
+        # Keep the transport open: closing is ours to do.
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        inbox = self.inbox
+        if isinstance(error, OSError) and inbox.failed is None:
+            inbox.failed = error
+        inbox.ended = True
+        if self.writable is not None and not self.writable.done():
+            self.writable.set_result(None)
+        self.writing_paused = False
+        self.tell()
+
+    def pause_writing(self) -> None:
+        self.writing_paused = True
+
+    def resume_writing(self) -> None:
+        self.writing_paused = False
+        if self.writable is not None and not self.writable.done():
+            self.writable.set_result(None)
+
+    def tell(self) -> None:
+        """Wake the reader if there is enough, or soon if there is something."""
+        waiter, want, inbox = self.waiter, self.want, self.inbox
+        if waiter is None or want is None:
+            if inbox.size > _HIGH and not self.reading_paused and not self.transport.is_closing():
+                self.reading_paused = True
+                self.transport.pause_reading()
+            return
+        if waiter.done():
+            return
+        if inbox.enough(want):
+            self.wake()
+        elif inbox.size >= max(1, want.need) and self.linger is None:
+            self.linger = self.loop.call_later(LINGER, self.wake)
+
+    def wake(self) -> None:
+        """Wake the reader."""
+        if self.linger is not None:
+            self.linger.cancel()
+            self.linger = None
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+
+class AsyncPump:
+    """Runs dialogues over one asyncio channel.
+
+    Args:
+        stream: a connected socket to use instead of opening one.
+    """
+
+    def __init__(self, stream: Any = None) -> None:
+        self._wire: _Wire | None = None
+        self._given = stream
+        self._outer: Limit | None = None
+
+    async def run(self, dialogue: Dialogue[T], limit: Limit | None = None) -> T:
+        """Grant a dialogue's wants until it returns; return its result.
+
+        Raises:
+            LimitExpired: the limit ran out, and the dialogue did not mind it.
+            Whatever the dialogue raises.
+        """
+        outer, self._outer = self._outer, limit
+        send, throw = dialogue.send, dialogue.throw
+        grants = self._GRANTS
+        try:
+            want = next(dialogue)
+            while True:
+                try:
+                    given = await grants[type(want)](self, want)
+                except Exception as error:
+                    want = throw(error)
+                else:
+                    want = send(given)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            self._outer = outer
+            dialogue.close()
+
+    def _deadline(self, want: Want) -> tuple[float, Limit] | None:
+        """Return the loop's time at which a want must be granted, and whose limit that is."""
+        own, outer = want.limit, self._outer
+        if own is None and outer is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        least: tuple[float, Limit] | None = None
+        for limit in (outer, own):
+            if limit is None or limit.seconds is None:
+                continue
+            if limit.deadline is None:
+                limit.deadline = now + limit.seconds
+            if limit.deadline <= now:
+                raise LimitExpired(limit)
+            if least is None or limit.deadline < least[0]:
+                least = (limit.deadline, limit)
+        return least
+
+    async def _within(self, want: Want, awaitable: Awaitable[T]) -> T:
+        """Await something within the want's limits; it is cancelled when they run out."""
+        deadline = self._deadline(want)
+        if deadline is None:
+            return await awaitable
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(awaitable)
+        handle = loop.call_at(deadline[0], task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            # Ours, or a caller's own cancellation? Only ours comes at or after the deadline
+            # with the task itself cancelled.
+            if task.cancelled() and loop.time() >= deadline[0]:
+                raise LimitExpired(deadline[1]) from None
+            task.cancel()
+            raise
+        finally:
+            handle.cancel()
+
+    # -- the wants --------------------------------------------------------------------------
+
+    async def _resolve(self, want: Resolve) -> list[Address]:
+        loop = asyncio.get_running_loop()
+        if want.numeric:
+            found = socket.getaddrinfo(
+                want.host, want.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            )
+        else:
+            found = await self._within(
+                want, loop.getaddrinfo(want.host, want.port, type=socket.SOCK_STREAM)
+            )
+        return addresses(found)
+
+    async def _open(self, want: Open) -> Opened:
+        loop = asyncio.get_running_loop()
+        if self._given is not None:
+            channel, self._given = self._given, None
+            channel.setblocking(False)
+        else:
+            self._drop()
+            channel = await self._connected(loop, want)
+        try:
+            user = peer_user(channel) if want.peer_user else None
+            wire = _Wire(loop)
+            if hasattr(socket, "AF_UNIX") and channel.family == socket.AF_UNIX:
+                await loop.create_unix_connection(lambda: wire, sock=channel)
+            else:
+                await loop.create_connection(lambda: wire, sock=channel)
+        except BaseException:
+            channel.close()
+            raise
+        self._wire = wire
+        info = wire.transport.get_extra_info
+        return Opened(info("peername"), info("sockname"), user)
+
+    async def _connected(self, loop: asyncio.AbstractEventLoop, want: Open) -> socket.socket:
+        channel = make_socket(want.address)
+        try:
+            set_options(channel, want.options)
+            channel.setblocking(False)
+            await self._within(want, loop.sock_connect(channel, sockaddr(want.address)))
+        except BaseException:
+            channel.close()
+            raise
+        return channel
+
+    async def _start_tls(self, want: StartTLS) -> Secured:
+        from purelink import tls
+
+        wire = self._wire
+        if wire is None:
+            raise BrokenPipeError("the channel is closed")
+        engine = tls.engine(want.settings)
+        wire.handshaking, wire.engine = True, engine
+        first = Exchange(b"", first=True, limit=want.limit)
+        done = False
+        try:
+            while not done:
+                try:
+                    done = engine.handshake()
+                finally:
+                    data = engine.drain()
+                    if data and not wire.transport.is_closing():
+                        wire.transport.write(data)
+                if not done:
+                    received = await self._gather(wire, first)
+                    if received:
+                        engine.feed(received)
+                    else:
+                        engine.eof()
+            secured: Secured = engine.secured()
+            tls.check(want.settings, secured)
+        except BaseException:
+            wire.engine = None
+            raise
+        finally:
+            wire.handshaking = False
+        waiting = wire.inbox.take() if wire.inbox.size else b""
+        if waiting:
+            wire.decrypt(waiting)
+        plain = engine.read()
+        if plain:
+            wire.inbox.put(plain)
+        return secured
+
+    async def _gather(self, wire: _Wire, want: Exchange) -> bytes:
+        """Wait until the inbox answers a want, and take it out."""
+        inbox = wire.inbox
+        if not inbox.enough(want):
+            if wire.reading_paused:
+                wire.reading_paused = False
+                wire.transport.resume_reading()
+            deadline = self._deadline(want)
+            waiter = wire.waiter = wire.loop.create_future()
+            wire.want = want
+            handle = None
+            if deadline is not None:
+                handle = wire.loop.call_at(deadline[0], _expire, waiter, deadline[1])
+            try:
+                wire.tell()
+                await waiter
+            finally:
+                wire.waiter = wire.want = None
+                if wire.linger is not None:
+                    wire.linger.cancel()
+                    wire.linger = None
+                if handle is not None:
+                    handle.cancel()
+        return inbox.take()
+
+    async def _exchange(self, want: Exchange) -> bytes | None:
+        wire = self._wire
+        if wire is None:
+            raise BrokenPipeError("the channel is closed")
+        if want.data:
+            self._write(wire, want.data)
+        if want.at_once:
+            # One turn of the loop lets what has arrived be read.
+            if wire.reading_paused:
+                wire.reading_paused = False
+                wire.transport.resume_reading()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            inbox = wire.inbox
+            if not inbox.size and not inbox.ended and inbox.failed is None:
+                return None
+            return inbox.take()
+        return await self._gather(wire, want)
+
+    def _write(self, wire: _Wire, data: bytes) -> None:
+        if wire.engine is not None:
+            wire.engine.write(data)
+            data = wire.engine.drain()
+        if not wire.transport.is_closing():
+            wire.transport.write(data)
+
+    async def _deliver(self, want: Deliver) -> bool:
+        wire = self._wire
+        if wire is None:
+            raise BrokenPipeError("the channel is closed")
+        self._write(wire, want.data)
+        inbox = wire.inbox
+        while wire.writing_paused and not inbox.ended and inbox.failed is None:
+            # The transport reads all the while, so both sides writing cannot lock up.
+            if wire.reading_paused:
+                wire.reading_paused = False
+                wire.transport.resume_reading()
+            wire.writable = wire.loop.create_future()
+            try:
+                await self._within(want, wire.writable)
+            finally:
+                wire.writable = None
+        return bool(inbox.size) or inbox.ended or inbox.failed is not None
+
+    async def _close(self, want: Want | None = None) -> None:  # noqa: ARG002 - a grant's shape
+        self._drop()
+
+    async def _call(self, want: Call) -> Any:
+        result = want.function(*want.args)
+        if hasattr(result, "__await__"):
+            result = await self._within(want, result)
+        return result
+
+    async def _compute(self, want: Compute) -> Any:
+        loop = asyncio.get_running_loop()
+        return await self._within(want, loop.run_in_executor(None, want.function, *want.args))
+
+    async def _aside(self, want: Aside) -> Any:
+        other = AsyncPump()
+        try:
+            return await other.run(want.dialogue, want.limit)
+        finally:
+            other.close()
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def _drop(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is None or wire.transport is None:
+            return
+        if wire.engine is not None and not wire.handshaking and not wire.transport.is_closing():
+            wire.transport.write(wire.engine.close())
+        # What the kernel did not take yet is of no use to anybody: do not wait for it.
+        if wire.transport.get_write_buffer_size():
+            wire.transport.abort()
+        else:
+            wire.transport.close()
+
+    def close(self) -> None:
+        """Close the channel, if there is one. Never fails, never waits."""
+        try:
+            self._drop()
+        except RuntimeError:
+            pass  # the loop is closed already, and the socket with it
+
+    def forget(self) -> None:
+        """Let the channel go without a byte: in a forked child it belongs to the parent."""
+        self._wire = None
+
+    def fileno(self) -> int:
+        """Return the channel's file descriptor, -1 without one."""
+        wire = self._wire
+        if wire is None:
+            return -1
+        channel = wire.transport.get_extra_info("socket")
+        return -1 if channel is None else int(channel.fileno())
+
+    def quiet(self) -> bool:
+        """Tell whether nothing has come that was not asked for: no byte, no end. No waiting."""
+        wire = self._wire
+        if wire is None or wire.transport.is_closing():
+            return False
+        inbox = wire.inbox
+        return not (inbox.size or inbox.ended or inbox.failed is not None)
+
+    _GRANTS: dict[type[Want], Callable[[AsyncPump, Any], Awaitable[Any]]] = {
+        Exchange: _exchange,
+        Deliver: _deliver,
+        Resolve: _resolve,
+        Open: _open,
+        StartTLS: _start_tls,
+        Close: _close,
+        Call: _call,
+        Compute: _compute,
+        Aside: _aside,
+    }
+
+
+def _expire(waiter: asyncio.Future[None], limit: Limit) -> None:
+    if not waiter.done():
+        waiter.set_exception(LimitExpired(limit))

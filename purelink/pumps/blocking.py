@@ -1,0 +1,484 @@
+"""The blocking pump: plain sockets, no thread, no event loop.
+
+Floor 3. `BlockingPump.run(dialogue)` grants wants until the dialogue returns. One pump has one
+channel, which lives from `Open` to `Close`. A read without a limit is one `recv`; a limit adds a
+`poll`. A write that would block is interleaved with reading, so that two writing sides
+cannot lock each other. Interrupting a wait (Ctrl-C) loses nothing: what was received and what is
+still to be sent is kept for the next run.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from purelink.pumps.channel import CHUNK, LINGER, Gathering, addresses
+from purelink.wire.wants import (
+    Address,
+    Aside,
+    Call,
+    Close,
+    Compute,
+    Deliver,
+    Exchange,
+    Limit,
+    LimitExpired,
+    Open,
+    Opened,
+    Resolve,
+    StartTLS,
+    Want,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from purelink.wire.wants import Dialogue, Secured
+
+__all__ = ["BlockingPump"]
+
+T = TypeVar("T")
+
+#: Up to here a write goes out in one blocking call: it fits any socket's send buffer, and
+#: nothing else of ours is under way.
+_SMALL = 4096
+
+
+class BlockingPump:
+    """Runs dialogues over one blocking channel.
+
+    Args:
+        stream: a connected socket or socket-like object to use instead of opening one.
+    """
+
+    def __init__(self, stream: Any = None) -> None:
+        self._socket: Any = stream
+        self._given = stream is not None
+        self._engine: Any = None
+        self._inbox = Gathering()
+        self._unsent = b""
+        self._poll: Any = None
+        self._outer: Limit | None = None
+
+    # -- running ----------------------------------------------------------------------------
+
+    def run(self, dialogue: Dialogue[T], limit: Limit | None = None) -> T:
+        """Grant a dialogue's wants until it returns; return its result.
+
+        Args:
+            limit: over the whole run; a want's own limit holds besides.
+
+        Raises:
+            LimitExpired: the limit ran out, and the dialogue did not mind it.
+            Whatever the dialogue raises.
+        """
+        outer, self._outer = self._outer, limit
+        send, throw = dialogue.send, dialogue.throw
+        grant = self._GRANTS
+        try:
+            want = next(dialogue)
+            while True:
+                try:
+                    given = grant[type(want)](self, want)
+                except Exception as error:
+                    want = throw(error)
+                else:
+                    want = send(given)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        finally:
+            self._outer = outer
+            dialogue.close()
+
+    def _remaining(self, want: Want) -> float | None:
+        """Return the seconds left for a want, None for ever.
+
+        Raises:
+            LimitExpired: of the limit that has run out.
+        """
+        own, outer = want.limit, self._outer
+        if own is None and outer is None:
+            return None
+        now = time.monotonic()
+        least: float | None = None
+        for limit in (outer, own):
+            if limit is None or limit.seconds is None:
+                continue
+            if limit.deadline is None:
+                limit.deadline = now + limit.seconds
+            left = limit.deadline - now
+            if left <= 0:
+                raise LimitExpired(limit)
+            if least is None or left < least:
+                least = left
+        return least
+
+    # -- the wants --------------------------------------------------------------------------
+
+    def _resolve(self, want: Resolve) -> list[Address]:
+        # A look-up cannot be interrupted from here: the limit is looked at around it.
+        self._remaining(want)
+        flags = socket.AI_NUMERICHOST if want.numeric else 0
+        found = socket.getaddrinfo(
+            want.host, want.port, type=socket.SOCK_STREAM, flags=flags
+        )
+        self._remaining(want)
+        return addresses(found)
+
+    def _open(self, want: Open) -> Opened:
+        if self._given:
+            self._given = False
+            return Opened(_peer(self._socket), _own(self._socket))
+        self._drop()
+        channel = make_socket(want.address)
+        try:
+            set_options(channel, want.options)
+            channel.settimeout(self._remaining(want))
+            try:
+                channel.connect(sockaddr(want.address))
+            except socket.timeout:
+                # Our own limit, or the system's (ETIMEDOUT is another class).
+                self._remaining(want)
+                raise
+            channel.settimeout(None)
+            user = peer_user(channel) if want.peer_user else None
+        except BaseException:
+            channel.close()
+            raise
+        self._socket = channel
+        return Opened(_peer(channel), _own(channel), user)
+
+    def _start_tls(self, want: StartTLS) -> Secured:
+        from purelink import tls
+
+        engine = tls.engine(want.settings)
+        done = False
+        while not done:
+            try:
+                done = engine.handshake()
+            finally:
+                self._flush(engine.drain(), want)
+            if not done:
+                self._wait(want, reading=True)
+                data = self._socket.recv(CHUNK)
+                if data:
+                    engine.feed(data)
+                else:
+                    engine.eof()
+        secured: Secured = engine.secured()
+        tls.check(want.settings, secured)
+        self._engine = engine
+        plain = engine.read()
+        if plain:
+            self._inbox.put(plain)
+        return secured
+
+    def _exchange(self, want: Exchange) -> bytes | None:
+        inbox = self._inbox
+        if want.data or self._unsent:
+            self._send(want.data, want)
+        if want.at_once:
+            self._receive_waiting()
+            if not inbox.size and not inbox.ended and inbox.failed is None:
+                return None
+            return inbox.take()
+        while not inbox.enough(want):
+            if (
+                inbox.size
+                and inbox.size >= want.need
+                and not self._readable(LINGER)
+            ):
+                break
+            self._wait(want, reading=True)
+            self._receive()
+        return inbox.take()
+
+    def _deliver(self, want: Deliver) -> bool:
+        self._send(want.data, want)
+        inbox = self._inbox
+        if not inbox.size and self._readable(0):
+            self._receive()
+        return bool(inbox.size) or inbox.ended or inbox.failed is not None
+
+    def _close(self, want: Want | None = None) -> None:  # noqa: ARG002 - the shape of a grant
+        self._drop()
+
+    def _call(self, want: Call) -> Any:
+        return want.function(*want.args)
+
+    def _compute(self, want: Compute) -> Any:
+        self._remaining(want)
+        result = want.function(*want.args)
+        self._remaining(want)
+        return result
+
+    def _aside(self, want: Aside) -> Any:
+        other = BlockingPump()
+        try:
+            return other.run(want.dialogue, want.limit)
+        finally:
+            other.close()
+
+    # -- the socket -------------------------------------------------------------------------
+
+    def _send(self, data: bytes, want: Want) -> None:
+        """Send all of `data` (and what an interrupted write left), reading if it would block."""
+        if self._engine is not None:
+            if data:
+                self._engine.write(data)
+                data = self._engine.drain()
+        if self._unsent:
+            data = self._unsent + data
+            self._unsent = b""
+        if self._socket is None:
+            raise BrokenPipeError("the channel is closed")
+        try:
+            if len(data) <= _SMALL and self._outer is None and want.limit is None:
+                self._socket.sendall(data)
+            else:
+                self._flush(data, want, reading=True)
+        except OSError as error:
+            # What the server said before it closed explains more than a broken pipe: it is
+            # handed out first.
+            self._receive_waiting()
+            if not self._inbox.ended and self._inbox.failed is None:
+                self._inbox.failed = error
+        except LimitExpired:
+            raise
+        except BaseException:
+            if not self._unsent:
+                # Interrupted inside one `sendall`: nobody knows how much went out.
+                self._drop()
+            raise
+
+    def _flush(self, data: bytes, want: Want, *, reading: bool = False) -> None:
+        channel = self._socket
+        if not data:
+            return
+        view = memoryview(data)
+        sent = 0
+        channel.setblocking(False)
+        try:
+            while sent < len(view):
+                try:
+                    sent += channel.send(view[sent : sent + 262144])
+                except (BlockingIOError, InterruptedError):
+                    channel.setblocking(True)
+                    readable = self._wait(want, reading=reading, writing=True)
+                    if readable and reading:
+                        self._receive()
+                        if self._inbox.ended or self._inbox.failed is not None:
+                            # Nobody takes the rest; what the peer said explains it.
+                            sent = len(view)
+                    channel.setblocking(False)
+        finally:
+            if self._socket is not None:
+                channel.setblocking(True)
+            if sent < len(view):
+                self._unsent = bytes(view[sent:])
+
+    def _receive_waiting(self) -> None:
+        """Take what has come, without waiting."""
+        inbox = self._inbox
+        while not inbox.ended and inbox.failed is None and self._readable(0):
+            self._receive()
+
+    def _receive(self) -> None:
+        """Take one receive's worth into the inbox, without deciding whether it is enough."""
+        inbox = self._inbox
+        if self._socket is None:
+            inbox.ended = True
+            return
+        try:
+            data = self._socket.recv(CHUNK)
+        except OSError as error:
+            inbox.failed = error
+            return
+        engine = self._engine
+        if engine is None:
+            if data:
+                inbox.put(data)
+            else:
+                inbox.ended = True
+            return
+        if data:
+            engine.feed(data)
+        else:
+            engine.eof()
+        try:
+            while True:
+                plain = engine.read()
+                if not plain:
+                    break
+                inbox.put(plain)
+            if engine.closed or (not data and not plain):
+                inbox.ended = True
+        except OSError as error:
+            inbox.failed = error
+        reply = engine.drain()
+        if reply:
+            self._socket.sendall(reply)
+
+    def _wait(self, want: Want, *, reading: bool, writing: bool = False) -> bool:
+        """Wait until the channel is ready, within the limits; return whether it is readable.
+
+        Without a limit, and only for reading, the `recv` that follows does the waiting.
+        """
+        left = self._remaining(want)
+        if left is None and not writing:
+            return True
+        while True:
+            ready = self._ready(left, reading=reading, writing=writing)
+            if ready:
+                return bool(ready & 1)
+            left = self._remaining(want)
+
+    def _readable(self, seconds: float) -> bool:
+        if self._socket is None:
+            return True
+        return bool(self._ready(seconds, reading=True, writing=False))
+
+    def _ready(self, seconds: float | None, *, reading: bool, writing: bool) -> int:
+        """Return 1 for readable, 2 for writable, 3 for both, 0 when the time is over."""
+        channel = self._socket
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(
+                channel,
+                (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0),
+            )
+            # milliseconds, rounded up: a wait that ends early would only come back
+            found = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
+            if not found:
+                return 0
+            bits = found[0][1]
+            ended = bits & (select.POLLHUP | select.POLLERR | select.POLLNVAL)
+            readable = bool(bits & select.POLLIN) or bool(ended and reading)
+            writable = bool(bits & select.POLLOUT) or bool(ended and writing)
+        else:  # Windows
+            one = [channel]
+            can_read, can_write, broken = select.select(
+                one if reading else [], one if writing else [], one, seconds
+            )
+            readable = bool(can_read or (broken and reading))
+            writable = bool(can_write or (broken and writing))
+        return (1 if readable else 0) | (2 if writable else 0)
+
+    def _drop(self) -> None:
+        channel, self._socket = self._socket, None
+        engine, self._engine = self._engine, None
+        self._inbox = Gathering()
+        self._unsent = b""
+        if channel is None:
+            return
+        try:
+            if engine is not None:
+                channel.setblocking(False)
+                channel.send(engine.close())
+        except OSError:
+            pass  # a close_notify is a courtesy
+        try:
+            channel.close()
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Close the channel, if there is one. Never fails, never waits."""
+        self._drop()
+
+    def forget(self) -> None:
+        """Let the channel go without a byte: in a forked child it belongs to the parent."""
+        channel, self._socket = self._socket, None
+        self._engine = None
+        if channel is not None:
+            channel.close()
+
+    def fileno(self) -> int:
+        """Return the channel's file descriptor, -1 without one."""
+        return -1 if self._socket is None else int(self._socket.fileno())
+
+    def quiet(self) -> bool:
+        """Tell whether nothing has come that was not asked for: no byte, no end. No waiting."""
+        inbox = self._inbox
+        if inbox.size or inbox.ended or inbox.failed is not None:
+            return False
+        return self._socket is not None and not self._readable(0)
+
+    _GRANTS: dict[type[Want], Callable[[BlockingPump, Any], Any]] = {
+        Exchange: _exchange,
+        Deliver: _deliver,
+        Resolve: _resolve,
+        Open: _open,
+        StartTLS: _start_tls,
+        Close: _close,
+        Call: _call,
+        Compute: _compute,
+        Aside: _aside,
+    }
+
+
+def make_socket(address: Address) -> socket.socket:
+    if address.family == "unix":
+        family = getattr(socket, "AF_UNIX", None)
+        if family is None:
+            raise OSError("this platform has no unix sockets")
+        return socket.socket(family, socket.SOCK_STREAM)
+    family = address.sockaddr[0] if address.sockaddr is not None else socket.AF_INET
+    channel = socket.socket(family, socket.SOCK_STREAM)
+    # libpq: connectNoDelay; a request goes out at once
+    channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return channel
+
+
+def sockaddr(address: Address) -> Any:
+    if address.family == "unix":
+        path = address.host
+        return "\0" + path[1:] if path.startswith("@") else path
+    return address.sockaddr[1] if address.sockaddr is not None else (address.host, address.port)
+
+
+def _peer(channel: Any) -> Any:
+    try:
+        return channel.getpeername()
+    except (OSError, AttributeError):
+        return None
+
+
+def _own(channel: Any) -> Any:
+    try:
+        return channel.getsockname()
+    except (OSError, AttributeError):
+        return None
+
+
+def set_options(channel: socket.socket, options: tuple[tuple[str, str, int], ...]) -> None:
+    """Set socket options by name; a platform without the name skips it.
+
+    Raises:
+        OSError: the system refused one; its `filename` is the option's name.
+    """
+    for level, option, value in options:
+        number = getattr(socket, option, None)
+        if number is None:
+            continue
+        try:
+            channel.setsockopt(getattr(socket, level), number, value)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, option) from error
+
+
+def peer_user(channel: socket.socket) -> str | None:
+    """Return the OS user at the other end of a unix socket, or None where it cannot be told."""
+    try:
+        import pwd
+        import struct
+
+        size = struct.calcsize("3i")
+        found = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        uid = struct.unpack("3i", found)[1]
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, AttributeError, OSError, KeyError):
+        return None

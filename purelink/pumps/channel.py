@@ -1,0 +1,88 @@
+"""What both pumps share: when a read has gathered enough, and TLS over bytes.
+
+Floor 3. `Gathering` holds what was received and not handed out yet; nothing received is ever
+dropped, not by a time limit nor by a cancelled task, so a connection can be brought back into
+step. TLS is an `Engine` fed with ciphertext: the socket stays raw in both pumps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from purelink.wire.wants import Address
+
+if TYPE_CHECKING:
+    from purelink.wire.wants import Exchange
+
+__all__ = ["CHUNK", "Gathering", "addresses", "looks_ready"]
+
+#: One receive's size. A bigger one costs more: its block is mapped and unmapped each time.
+CHUNK = 65536
+#: How long to wait for more of an answer that does not look finished, in seconds.
+LINGER = 0.001
+
+
+def looks_ready(data: bytes) -> bool:
+    """Tell whether bytes end in what looks like ReadyForQuery: then nothing more is coming.
+
+    A value that looks so by chance only ends a gathering early.
+    """
+    return data[-6:-1] == b"Z\x00\x00\x00\x05"
+
+
+class Gathering:
+    """Plaintext received and not handed out.
+
+    Attributes:
+        ended: the peer closed; after what is still here comes b"".
+        failed: an error to be thrown once what came before it was handed out.
+    """
+
+    __slots__ = ("ended", "failed", "pieces", "size")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.ended = False
+        self.failed: OSError | None = None
+
+    def put(self, data: bytes) -> None:
+        """Take what was received."""
+        self.pieces.append(data)
+        self.size += len(data)
+
+    def enough(self, want: Exchange) -> bool:
+        """Tell whether what is here answers a want without waiting for anything more."""
+        if self.ended or self.failed is not None:
+            return True
+        if not self.size:
+            return False
+        if self.size < want.need:
+            return False
+        return want.first or want.need > 0 or self.size >= CHUNK or looks_ready(self.pieces[-1])
+
+    def take(self) -> bytes:
+        """Hand out everything; b"" when the peer closed and nothing is left.
+
+        Raises:
+            OSError: what the network said, if nothing came before it.
+        """
+        pieces = self.pieces
+        if not pieces:
+            if self.failed is not None:
+                raise self.failed
+            return b""
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self.pieces = []
+        self.size = 0
+        return data
+
+
+def addresses(found: list[Any]) -> list[Address]:
+    """Return the TCP addresses of a getaddrinfo result, in its order, without repeats."""
+    seen: list[Address] = []
+    for family, _, _, _, sockaddr in found:
+        address = Address("tcp", sockaddr[0], sockaddr[1], (family, sockaddr))
+        if address not in seen:
+            seen.append(address)
+    return seen

@@ -1,0 +1,384 @@
+"""Binary format to Python: the fixed-width types, text, bytea, numeric, arrays, ranges.
+
+Floor 1, pure; loaded with the first binary column. The results equal those of the text
+format. Every width, count and length is checked against the value's own bytes before
+anything is made of it. A type without a binary decoder gives its `bytes`.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Callable
+
+from purelink.errors import DataError
+from purelink.values import oids
+from purelink.values.faults import malformed, unholdable
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+__all__ = ["BinaryDecoder", "binary_decoder"]
+
+BinaryDecoder = Callable[[bytes], object]
+
+_INT16 = Struct(">h")
+_INT32 = Struct(">i")
+_INT64 = Struct(">q")
+_UINT32 = Struct(">I")
+
+
+def binary_decoder(
+    oid: int, *, encoding: str = "utf-8", errors: str = "strict"
+) -> BinaryDecoder:
+    """Return the function that turns one binary value of type `oid` into Python.
+
+    Args:
+        oid: the type; one without a binary decoder here gives the bytes as they are.
+        encoding: Python's codec for client_encoding.
+        errors: its error handler.
+
+    The function raises `DataError` (22P03 malformed, 22008 what Python cannot hold).
+    """
+    if oid in _FIXED:
+        return _fixed(oids.kind_name(oid), _FIXED[oid])
+    if oid in _TEXTS:
+        return _text(oids.kind_name(oid), encoding, errors)
+    if oid in _MAKERS:
+        return _MAKERS[oid]()
+    if oid in (oids.JSON, oids.JSONB):
+        return _json(oid, encoding, errors)
+    element = oids.ELEMENT_OF.get(oid) or _VECTORS.get(oid)
+    if element:
+        from purelink.values.arrays import binary_array_decoder
+
+        decode = binary_decoder(element, encoding=encoding, errors=errors)
+        return binary_array_decoder(oids.kind_name(oid), element, decode)
+    built_in = oids.TYPES.get(oid)
+    if built_in is not None and built_in.subtype:
+        from purelink.values import ranges
+
+        bound = binary_decoder(built_in.subtype, encoding=encoding, errors=errors)
+        single = ranges.binary_range_decoder(built_in.sql, bound)
+        if built_in.sort == "r":
+            return single
+        return ranges.binary_multirange_decoder(built_in.sql, single)
+    return bytes
+
+
+_VECTORS = {oids.INT2VECTOR: oids.INT2, oids.OIDVECTOR: oids.OID}
+
+
+_FIXED: dict[int, Struct] = {
+    oids.INT2: _INT16,
+    oids.INT4: _INT32,
+    oids.INT8: _INT64,
+    oids.OID: _UINT32,
+    oids.XID: _UINT32,
+    oids.CID: _UINT32,
+    oids.XID8: Struct(">Q"),
+    oids.FLOAT8: Struct(">d"),
+}
+
+_TEXTS = frozenset(
+    # text, varchar, bpchar, name, xml, unknown, refcursor, cstring, void (which is empty)
+    (oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME, oids.XML, oids.UNKNOWN, 1790)
+    + (oids.CSTRING, oids.VOID)
+)
+
+
+def _fixed(kind: str, layout: Struct) -> BinaryDecoder:
+    size, unpack = layout.size, layout.unpack
+
+    def decode_fixed(value: bytes) -> object:
+        if len(value) != size:
+            raise malformed(kind, value)
+        return unpack(value)[0]
+
+    return decode_fixed
+
+
+def _text(kind: str, encoding: str, errors: str) -> Callable[[bytes], str]:
+    def decode_text(value: bytes) -> str:
+        try:
+            return value.decode(encoding, errors)
+        except UnicodeError:
+            raise DataError(
+                f"the server sent a value of type {kind} that is not valid {encoding}",
+                sqlstate="22021",
+            ) from None
+
+    return decode_text
+
+
+def _bool(value: bytes) -> bool:
+    if value == b"\x01":
+        return True
+    if value == b"\x00":
+        return False
+    raise malformed("boolean", value)
+
+
+def _float4() -> BinaryDecoder:
+    # the shortest digits that a float4 needs, as the text format has them
+    from math import isfinite
+
+    layout = Struct(">f")
+
+    def decode_float4(value: bytes) -> float:
+        if len(value) != 4:
+            raise malformed("real", value)
+        number: float = layout.unpack(value)[0]
+        if not isfinite(number):
+            return number
+        for digits in range(1, 9):
+            short = float(f"{number:.{digits}g}")
+            try:
+                if layout.pack(short) == value:
+                    return short
+            except OverflowError:  # rounded up past the largest float4
+                continue
+        return float(f"{number:.9g}")
+
+    return decode_float4
+
+
+def _char(value: bytes) -> str:
+    """"char": one byte; 0 is the empty string, a high one is shown in octal."""
+    if len(value) != 1:
+        raise malformed('"char"', value)
+    code = value[0]
+    if code >= 0x80:
+        return f"\\{code:03o}"
+    return chr(code) if code else ""
+
+
+def _numeric() -> Callable[[bytes], Decimal]:
+    from decimal import Decimal
+
+    special = {0xC000: Decimal("NaN"), 0xD000: Decimal("Infinity"), 0xF000: Decimal("-Infinity")}
+    header = Struct(">HhHH")
+
+    def decode_numeric(value: bytes) -> Decimal:
+        if len(value) < 8:
+            raise malformed("numeric", value)
+        count, weight, sign, scale = header.unpack_from(value)
+        if len(value) != 8 + 2 * count or scale > 0x3FFF and sign not in special:
+            raise malformed("numeric", value)
+        if sign in special and not count:
+            return special[sign]
+        groups = Struct(f">{count}H").unpack_from(value, 8)
+        if sign not in (0, 0x4000) or (groups and max(groups) > 9999):
+            raise malformed("numeric", value)
+        digits = "".join([f"{group:04}" for group in groups])
+        # digits before the point, then exactly `scale` behind it
+        whole = 4 * (weight + 1)
+        if whole >= 0:
+            before, after = digits[:whole].ljust(whole, "0"), digits[whole:]
+        else:
+            before, after = "", "0" * -whole + digits
+        text = f"{before or '0'}.{after[:scale].ljust(scale, '0')}"
+        return Decimal("-" + text if sign else text)
+
+    return decode_numeric
+
+
+def _uuid() -> BinaryDecoder:
+    from uuid import UUID
+
+    def decode_uuid(value: bytes) -> UUID:
+        if len(value) != 16:
+            raise malformed("uuid", value)
+        return UUID(bytes=value)
+
+    return decode_uuid
+
+
+def _date() -> BinaryDecoder:
+    from datetime import date
+
+    epoch = date(2000, 1, 1).toordinal()
+
+    def decode_date(value: bytes) -> date:
+        if len(value) != 4:
+            raise malformed("date", value)
+        days = _INT32.unpack(value)[0]
+        try:
+            return date.fromordinal(epoch + days)
+        except (ValueError, OverflowError):
+            raise unholdable("date", f"{days} days from 2000-01-01", "datetime.date") from None
+
+    return decode_date
+
+
+def _time() -> BinaryDecoder:
+    from datetime import time
+
+    def decode_time(value: bytes) -> time:
+        if len(value) != 8:
+            raise malformed("time", value)
+        return _clock(_INT64.unpack(value)[0], "time", value)
+
+    return decode_time
+
+
+def _clock(micros: int, kind: str, value: bytes) -> Any:
+    from datetime import time
+
+    seconds, part = divmod(micros, 1_000_000)
+    if seconds == 86_400 and not part:
+        raise unholdable(kind, "24:00:00", "datetime.time")
+    if not 0 <= seconds < 86_400:
+        raise malformed(kind, value)
+    return time(seconds // 3600, seconds // 60 % 60, seconds % 60, part)
+
+
+def _timetz() -> BinaryDecoder:
+    from datetime import timedelta, timezone
+
+    layout = Struct(">qi")
+
+    def decode_timetz(value: bytes) -> object:
+        if len(value) != 12:
+            raise malformed("timetz", value)
+        micros, west = layout.unpack(value)
+        if abs(west) >= 86_400:
+            raise malformed("timetz", value)
+        clock = _clock(micros, "timetz", value)
+        return clock.replace(tzinfo=timezone(timedelta(0, -west)))
+
+    return decode_timetz
+
+
+def _timestamp(kind: str, *, zoned: bool) -> BinaryDecoder:
+    from datetime import datetime, timedelta, timezone
+
+    epoch = datetime(2000, 1, 1, tzinfo=timezone.utc if zoned else None)
+
+    def decode_timestamp(value: bytes) -> datetime:
+        if len(value) != 8:
+            raise malformed(kind, value)
+        micros = _INT64.unpack(value)[0]
+        try:
+            return epoch + timedelta(0, 0, micros)
+        except OverflowError:
+            shown = f"{micros} microseconds from 2000-01-01"
+            raise unholdable(kind, shown, "datetime.datetime") from None
+
+    return decode_timestamp
+
+
+def _interval() -> BinaryDecoder:
+    from purelink.values.interval import span
+
+    layout = Struct(">qii")
+    infinities = {
+        ((1 << 63) - 1, (1 << 31) - 1, (1 << 31) - 1): "infinity",
+        (-(1 << 63), -(1 << 31), -(1 << 31)): "-infinity",
+    }
+
+    def decode_interval(value: bytes) -> object:
+        if len(value) != 16:
+            raise malformed("interval", value)
+        fields = layout.unpack(value)
+        if fields in infinities:
+            raise unholdable("interval", infinities[fields], "timedelta")
+        return span(fields[2], fields[1], fields[0])
+
+    return decode_interval
+
+
+def _network(oid: int) -> BinaryDecoder:
+    from ipaddress import ip_address, ip_interface, ip_network
+
+    kind = oids.kind_name(oid)
+
+    def decode_network(value: bytes) -> object:
+        if len(value) in (8, 20):
+            family, bits, _, size = value[:4]
+            width = {2: 4, 3: 16}.get(family)
+            if size == width == len(value) - 4 and bits <= 8 * size:
+                try:
+                    if oid == oids.CIDR:
+                        return ip_network((value[4:], bits))
+                    address = ip_address(value[4:])
+                    return address if bits == 8 * size else ip_interface((value[4:], bits))
+                except ValueError:
+                    pass
+        raise malformed(kind, value)
+
+    return decode_network
+
+
+def _bits(kind: str) -> BinaryDecoder:
+    def decode_bits(value: bytes) -> str:
+        if len(value) >= 4:
+            count = _INT32.unpack_from(value)[0]
+            if 0 <= count and len(value) == 4 + (count + 7) // 8:
+                return "".join([f"{byte:08b}" for byte in value[4:]])[:count]
+        raise malformed(kind, value)
+
+    return decode_bits
+
+
+def _json(oid: int, encoding: str, errors: str) -> BinaryDecoder:
+    from purelink.values.text import text_decoder
+
+    kind = oids.kind_name(oid)
+    characters = _text(kind, encoding, errors)
+    load = text_decoder(oid)
+
+    def decode_json(value: bytes) -> object:
+        return load(characters(value))
+
+    def decode_jsonb(value: bytes) -> object:
+        if value[:1] != b"\x01":
+            raise malformed(kind, value)
+        return load(characters(value[1:]))
+
+    return decode_json if oid == oids.JSON else decode_jsonb
+
+
+def _tid(value: bytes) -> str:
+    if len(value) != 6:
+        raise malformed("tid", value)
+    return f"({_UINT32.unpack_from(value)[0]},{value[4] << 8 | value[5]})"
+
+
+def _pg_lsn(value: bytes) -> str:
+    if len(value) != 8:
+        raise malformed("pg_lsn", value)
+    high, low = Struct(">II").unpack(value)
+    return f"{high:X}/{low:X}"
+
+
+def _macaddr(kind: str, size: int) -> BinaryDecoder:
+    def decode_macaddr(value: bytes) -> str:
+        if len(value) != size:
+            raise malformed(kind, value)
+        return ":".join([f"{byte:02x}" for byte in value])
+
+    return decode_macaddr
+
+
+_MAKERS: dict[int, Callable[[], BinaryDecoder]] = {
+    oids.BOOL: lambda: _bool,
+    oids.FLOAT4: _float4,
+    oids.CHAR: lambda: _char,
+    oids.BYTEA: lambda: bytes,
+    oids.NUMERIC: _numeric,
+    oids.UUID: _uuid,
+    oids.DATE: _date,
+    oids.TIME: _time,
+    oids.TIMETZ: _timetz,
+    oids.TIMESTAMP: lambda: _timestamp("timestamp", zoned=False),
+    oids.TIMESTAMPTZ: lambda: _timestamp("timestamptz", zoned=True),
+    oids.INTERVAL: _interval,
+    oids.INET: lambda: _network(oids.INET),
+    oids.CIDR: lambda: _network(oids.CIDR),
+    oids.BIT: lambda: _bits("bit"),
+    oids.VARBIT: lambda: _bits("bit varying"),
+    oids.TID: lambda: _tid,
+    oids.PG_LSN: lambda: _pg_lsn,
+    829: lambda: _macaddr("macaddr", 6),
+    774: lambda: _macaddr("macaddr8", 8),
+}

@@ -1,0 +1,328 @@
+"""Text format to Python: a decoder for every built-in type, and the registry that finds it.
+
+Floor 1, pure. A decoder takes the text of one value that is not NULL and returns a Python
+object or raises `DataError`; nothing else leaves it. What a type needs (`decimal`, `uuid`,
+`json` …) is imported when a column of that type is first met.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
+from purelink.values import oids
+from purelink.values.faults import malformed
+from purelink.values.styles import DEFAULT_STYLES, Styles
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from ipaddress import (
+        IPv4Address,
+        IPv4Interface,
+        IPv4Network,
+        IPv6Address,
+        IPv6Interface,
+        IPv6Network,
+    )
+    from typing import Any, Union
+    from uuid import UUID
+
+    Inet = Union[IPv4Address, IPv6Address, IPv4Interface, IPv6Interface]
+
+__all__ = ["DEFAULT_REGISTRY", "Registry", "TextDecoder", "text_decoder"]
+
+TextDecoder = Callable[[str], object]
+
+#: CPython's guard against quadratic int(); leading zeros are no error below it
+_MOST_DIGITS = 4_300
+_BOOLS = {"t": True, "f": False}
+#: numeric's own limits: 131,072 digits before the point, 16,383 after
+_NUMERIC_LENGTH = 131_072 + 16_383 + 2
+
+
+def _decode_bool(text: str) -> bool:
+    value = _BOOLS.get(text)
+    if value is None:
+        raise malformed("boolean", text)
+    return value
+
+
+def _integer(kind: str, low: int, high: int) -> Callable[[str], int]:
+    def decode_integer(text: str) -> int:
+        digits = text[1:] if text[:1] == "-" else text
+        if digits.isdigit() and digits.isascii() and len(text) <= _MOST_DIGITS:
+            value = int(text)
+            if low <= value <= high:
+                return value
+        raise malformed(kind, text)
+
+    return decode_integer
+
+
+_FLOAT = str.maketrans("", "", "0123456789+-.eNaInfity")
+
+
+def _float(kind: str) -> Callable[[str], float]:
+    def decode_float(text: str) -> float:
+        if not text.translate(_FLOAT):
+            try:
+                return float(text)
+            except ValueError:
+                pass
+        raise malformed(kind, text)
+
+    return decode_float
+
+
+def _numeric() -> Callable[[str], Decimal]:
+    from decimal import Decimal, InvalidOperation
+
+    plain = str.maketrans("", "", "0123456789.-")
+    words = {"NaN", "Infinity", "-Infinity"}
+
+    def decode_numeric(text: str) -> Decimal:
+        if (not text.translate(plain) or text in words) and len(text) <= _NUMERIC_LENGTH:
+            try:
+                return Decimal(text)
+            except (InvalidOperation, ValueError):
+                pass
+        raise malformed("numeric", text)
+
+    return decode_numeric
+
+
+def _bytea() -> Callable[[str], bytes]:
+    import re
+    from binascii import unhexlify
+
+    escape = re.compile(rb"\\(\\|[0-3][0-7][0-7])?")
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        code = match.group(1)
+        if code is None:
+            raise ValueError
+        return b"\\" if code == b"\\" else bytes((int(code, 8),))
+
+    def decode_bytea(text: str) -> bytes:
+        # whatever bytea_output says: the beginning tells
+        try:
+            if text.startswith("\\x"):
+                return unhexlify(text[2:])
+            raw = text.encode("ascii")
+            return escape.sub(byte, raw) if b"\\" in raw else raw
+        except ValueError:
+            raise malformed("bytea", text) from None
+
+    return decode_bytea
+
+
+def _uuid() -> Callable[[str], UUID]:
+    import re
+    from uuid import UUID
+
+    canonical = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
+
+    def decode_uuid(text: str) -> UUID:
+        if canonical(text) is None:
+            raise malformed("uuid", text)
+        return UUID(text)
+
+    return decode_uuid
+
+
+def _json(kind: str) -> Callable[[str], Any]:
+    from json import loads
+
+    from purelink.errors import DataError
+
+    def decode_json(text: str) -> Any:
+        try:
+            return loads(text)
+        except RecursionError:
+            raise DataError(
+                f"a {kind} value is nested too deeply for Python: cast it to text",
+                sqlstate="22P02",
+            ) from None
+        except ValueError:  # also CPython's guard against integers of 4,300 digits and more
+            raise malformed(kind, text) from None
+
+    return decode_json
+
+
+def _inet() -> Callable[[str], Inet]:
+    from ipaddress import ip_address, ip_interface
+
+    def decode_inet(text: str) -> Inet:
+        if len(text) < 64 and "%" not in text:
+            try:
+                return ip_interface(text) if "/" in text else ip_address(text)
+            except ValueError:
+                pass
+        raise malformed("inet", text)
+
+    return decode_inet
+
+
+def _cidr() -> Callable[[str], IPv4Network | IPv6Network]:
+    from ipaddress import ip_network
+
+    def decode_cidr(text: str) -> IPv4Network | IPv6Network:
+        if len(text) < 64 and "%" not in text:
+            try:
+                return ip_network(text)
+            except ValueError:
+                pass
+        raise malformed("cidr", text)
+
+    return decode_cidr
+
+
+def _vector(kind: str) -> TextDecoder:
+    from purelink.values.arrays import vector_decoder
+
+    return vector_decoder(kind)
+
+
+def _interval() -> TextDecoder:
+    from purelink.values.interval import decode_interval
+
+    return decode_interval
+
+
+def _time() -> TextDecoder:
+    from purelink.values.datetimes import decode_time
+
+    return decode_time
+
+
+def _timetz() -> TextDecoder:
+    from purelink.values.datetimes import decode_timetz
+
+    return decode_timetz
+
+
+_INT32, _INT64 = 1 << 31, 1 << 63
+
+# Types whose text no setting changes: a maker each, called when the type is first met.
+_MAKERS: dict[int, Callable[[], TextDecoder]] = {
+    oids.BOOL: lambda: _decode_bool,
+    oids.INT2: lambda: _integer("smallint", -(1 << 15), (1 << 15) - 1),
+    oids.INT4: lambda: _integer("integer", -_INT32, _INT32 - 1),
+    oids.INT8: lambda: _integer("bigint", -_INT64, _INT64 - 1),
+    oids.OID: lambda: _integer("oid", 0, 2 * _INT32 - 1),
+    oids.XID: lambda: _integer("xid", 0, 2 * _INT32 - 1),
+    oids.CID: lambda: _integer("cid", 0, 2 * _INT32 - 1),
+    oids.XID8: lambda: _integer("xid8", 0, 2 * _INT64 - 1),
+    oids.FLOAT4: lambda: _float("real"),
+    oids.FLOAT8: lambda: _float("double precision"),
+    oids.NUMERIC: _numeric,
+    oids.BYTEA: _bytea,
+    oids.UUID: _uuid,
+    oids.JSON: lambda: _json("json"),
+    oids.JSONB: lambda: _json("jsonb"),
+    oids.INET: _inet,
+    oids.CIDR: _cidr,
+    oids.INT2VECTOR: lambda: _vector("int2vector"),
+    oids.OIDVECTOR: lambda: _vector("oidvector"),
+    oids.INTERVAL: _interval,
+    oids.TIME: _time,
+    oids.TIMETZ: _timetz,
+}
+
+_STYLED = frozenset((oids.DATE, oids.TIMESTAMP, oids.TIMESTAMPTZ))
+
+
+def _styled(oid: int, styles: Styles) -> TextDecoder:
+    from purelink.values import datetimes
+
+    if oid == oids.DATE:
+        return datetimes.date_decoder(styles)
+    if oid == oids.TIMESTAMP:
+        return datetimes.timestamp_decoder(styles)
+    return datetimes.timestamptz_decoder(styles)
+
+
+class Registry:
+    """Which decoder serves which type: the built-in ones, overlaid with a program's own.
+
+    A copy shares nothing with its original but the built-in decoders. The decoder of an
+    array or a range is made of its element's, so that an overlay of the element serves both.
+    """
+
+    __slots__ = ("_made", "_own")
+
+    def __init__(self) -> None:
+        self._own: dict[int, TextDecoder] = {}
+        self._made: dict[tuple[int, Styles], TextDecoder] = {}
+
+    def copy(self) -> Registry:
+        """Return an independent registry with the same overlay."""
+        twin = Registry()
+        twin._own.update(self._own)  # noqa: SLF001 - our own class
+        return twin
+
+    def overlay(self, oid: int, decoder: TextDecoder) -> None:
+        """Let `decoder` serve a type from now on; decoders made before keep theirs."""
+        self._own[oid] = decoder
+        self._made.clear()
+
+    def overlaid(self, oid: int) -> bool:
+        """True where the type, or what it is made of, is not served by a built-in decoder."""
+        if not self._own:
+            return False
+        built_in = oids.TYPES.get(oid)
+        parts = {oid, oids.ELEMENT_OF.get(oid, oid), built_in.subtype if built_in else oid}
+        return not parts.isdisjoint(self._own)
+
+    def text_decoder(self, oid: int, styles: Styles = DEFAULT_STYLES) -> TextDecoder:
+        """Return the decoder of a type's text; an unknown type's is `str`."""
+        key = (oid, styles)
+        decoder = self._made.get(key)
+        if decoder is None:
+            decoder = self._make(oid, styles)
+            if decoder is not str:
+                if len(self._made) >= 1000:  # styles come from the server
+                    self._made.clear()
+                self._made[key] = decoder
+        return decoder
+
+    def _make(self, oid: int, styles: Styles) -> TextDecoder:
+        if oid in self._own:
+            return self._own[oid]
+        if oid in _MAKERS:
+            return _MAKERS[oid]()
+        if oid in _STYLED:
+            return _styled(oid, styles)
+        if oid in oids.ELEMENT_OF:
+            from purelink.values.arrays import array_decoder
+
+            element = oids.ELEMENT_OF[oid]
+            return array_decoder(
+                self.text_decoder(element, styles),
+                oids.kind_name(oid),
+                oids.TYPES[element].delimiter,
+            )
+        built_in = oids.TYPES.get(oid)
+        if built_in is not None and built_in.subtype:
+            from purelink.values import ranges
+
+            maker = ranges.range_decoder if built_in.sort == "r" else ranges.multirange_decoder
+            return maker(self.text_decoder(built_in.subtype, styles), built_in.sql)
+        return str
+
+
+DEFAULT_REGISTRY = Registry()
+
+
+def text_decoder(
+    oid: int, styles: Styles = DEFAULT_STYLES, registry: Registry | None = None
+) -> TextDecoder:
+    """Return the function that turns the text of one value of type `oid` into Python.
+
+    Args:
+        oid: the type's OID; an unknown one gives `str`.
+        styles: the reported DateStyle and IntervalStyle.
+        registry: a connection's own; None: the built-in decoders.
+
+    The function raises `DataError` (22P02 malformed, 22008 what Python cannot hold).
+    """
+    return (registry or DEFAULT_REGISTRY).text_decoder(oid, styles)

@@ -1,0 +1,301 @@
+"""The dialogues of a running session: say, and read what is answered.
+
+Floor 1, pure. Each function is a generator that yields wants and returns its result. They put
+nothing on the wire that the session's table does not allow, and check every answer through
+`Session.receive`. One step of a generator for each *read*, never one for a row.
+
+Reading: `until_answer` waits for the next whole answer, `until_rows` for some rows of it,
+`until_idle` for all that was asked. Notices and notifications are delivered between reads
+through `deliver`, a function that belongs to the user's side and must not raise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
+from purelink.errors import ConnectionLost
+from purelink.wire import frontend, legality
+from purelink.wire.session import Answer, Session
+from purelink.wire.wants import Call, Deliver, Dialogue, Exchange
+
+if TYPE_CHECKING:
+    from purelink.wire.backend import Column
+    from purelink.wire.session import RowDecoder
+    from purelink.wire.wants import Limit
+
+__all__ = [
+    "Batch",
+    "ask",
+    "end_copy",
+    "fail_copy",
+    "function_call",
+    "peek",
+    "read",
+    "simple_query",
+    "until_answer",
+    "until_idle",
+    "until_rows",
+]
+
+DecoderFor = Callable[["tuple[Column, ...]"], "RowDecoder"]
+
+
+class Batch:
+    """Extended-protocol messages to be sent in one go, and what their answers will be.
+
+    Every method returns the batch itself; `data()` gives the bytes, `steps` what to expect.
+    Building refuses what the wire cannot carry (`InterfaceError`) before anything is sent.
+    """
+
+    __slots__ = ("pieces", "steps")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.steps: list[tuple[str, Answer | None]] = []
+
+    def parse(
+        self, answer: Answer, statement: bytes, sql: bytes, oids: tuple[int, ...] = ()
+    ) -> Batch:
+        """Prepare `sql` under a name (b"": unnamed)."""
+        self.pieces.append(frontend.Parse(statement, sql, oids).encode())
+        self.steps.append((legality.PARSE, answer))
+        return self
+
+    def bind(
+        self,
+        answer: Answer,
+        statement: bytes = b"",
+        formats: tuple[int, ...] = (),
+        values: tuple[bytes | None, ...] = (),
+        result_formats: tuple[int, ...] = (),
+        portal: bytes = b"",
+    ) -> Batch:
+        """Make a portal of a statement and its parameters."""
+        bound = frontend.Bind(portal, statement, formats, values, result_formats)
+        self.pieces.append(bound.encode())
+        self.steps.append((legality.BIND, answer))
+        return self
+
+    def describe_portal(self, answer: Answer, portal: bytes = b"") -> Batch:
+        """Ask for the columns the portal will give."""
+        self.pieces.append(frontend.Describe(b"P", portal).encode())
+        self.steps.append((legality.DESCRIBE_PORTAL, answer))
+        return self
+
+    def describe_statement(self, answer: Answer, statement: bytes = b"") -> Batch:
+        """Ask for the statement's parameters and columns."""
+        self.pieces.append(frontend.Describe(b"S", statement).encode())
+        self.steps.append((legality.DESCRIBE_STATEMENT, answer))
+        return self
+
+    def execute(self, answer: Answer, portal: bytes = b"", limit: int = 0) -> Batch:
+        """Run the portal, for at most `limit` rows (0: all)."""
+        self.pieces.append(frontend.Execute(portal, limit).encode())
+        self.steps.append((legality.EXECUTE, answer))
+        return self
+
+    def close(self, answer: Answer | None, kind: bytes, name: bytes) -> Batch:
+        """Close a statement (b"S") or portal (b"P")."""
+        self.pieces.append(frontend.Close(kind, name).encode())
+        self.steps.append((legality.CLOSE, answer))
+        return self
+
+    def sync(self, answer: Answer | None = None) -> Batch:
+        """End a stretch: the server commits or skips up to here, and says ReadyForQuery."""
+        self.pieces.append(_SYNC)
+        self.steps.append((legality.SYNC, answer))
+        return self
+
+    def data(self) -> bytes:
+        """Return all of it as bytes."""
+        return b"".join(self.pieces)
+
+
+_SYNC = frontend.Sync().encode()
+_COPY_DONE = frontend.CopyDone().encode()
+
+
+def read(
+    session: Session,
+    deliver: Callable[[], object] | None = None,
+    *,
+    data: bytes = b"",
+    limit: Limit | None = None,
+) -> Dialogue[None]:
+    """Send `data` (perhaps nothing) and take one read's worth of what comes.
+
+    Raises:
+        ConnectionLost: the server closed the connection, or the network lost it.
+        RemoteProtocolError: the server broke the protocol.
+    """
+    try:
+        received = yield Exchange(data, need=session.missing, limit=limit)
+    except OSError as error:
+        raise _broken(session, error) from error
+    session.receive(received)
+    if deliver is not None and (session.notices or session.notifications):
+        yield Call(deliver)
+
+
+def _broken(session: Session, error: OSError) -> ConnectionLost:
+    # The peer's FATAL message may have come before its reset: `fatal` then leads the text.
+    lost = session.lost()
+    if isinstance(error, (ConnectionResetError, BrokenPipeError)):
+        return lost
+    text = f"could not receive data from server: {error.strerror or error}"
+    named = ConnectionLost(text, diagnostics=lost.diagnostics, sqlstate=lost.sqlstate)
+    named.outcome_unknown = lost.outcome_unknown
+    return named
+
+
+def peek(session: Session, deliver: Callable[[], object] | None = None) -> Dialogue[None]:
+    """Take what has already come, without waiting for more.
+
+    Raises:
+        ConnectionLost, RemoteProtocolError: as `read`.
+    """
+    try:
+        received = yield Exchange(b"", at_once=True)
+    except OSError as error:
+        raise _broken(session, error) from error
+    if received is not None:
+        session.receive(received)
+        if deliver is not None and (session.notices or session.notifications):
+            yield Call(deliver)
+
+
+def until_idle(
+    session: Session,
+    deliver: Callable[[], object] | None = None,
+    *,
+    data: bytes = b"",
+    limit: Limit | None = None,
+) -> Dialogue[None]:
+    """Send `data`, then read until everything asked is answered.
+
+    A COPY that nobody feeds is refused with CopyFail, one that nobody reads is dropped.
+
+    Raises:
+        ConnectionLost, RemoteProtocolError: as `read`.
+    """
+    if data:
+        yield from read(session, deliver, data=data, limit=limit)
+    while not session.idle:
+        if session.closed:
+            raise session.gone()
+        if session.state in (legality.COPY_IN, legality.COPY_BOTH):
+            data = fail_copy(session, "COPY from stdin was not expected here")
+            yield from read(session, deliver, data=data, limit=limit)
+            continue
+        yield from read(session, deliver, limit=limit)
+        session.copied.clear()
+
+
+def until_answer(
+    session: Session,
+    deliver: Callable[[], object] | None = None,
+    *,
+    data: bytes = b"",
+    limit: Limit | None = None,
+) -> Dialogue["Answer | None"]:
+    """Return the next answer when it is whole (or a COPY began); None when all are taken.
+
+    Source: PQgetResult.
+    """
+    if data:
+        yield from read(session, deliver, data=data, limit=limit)
+    while True:
+        answers = session.answers
+        if answers and (answers[0].complete or _copying(answers[0])):
+            return answers.popleft()
+        if session.idle:
+            return None
+        if session.closed:
+            raise session.gone()
+        yield from read(session, deliver, limit=limit)
+
+
+def _copying(answer: Answer) -> bool:
+    return answer.outcome in ("copy-in", "copy-out", "copy-both")
+
+
+def until_rows(
+    session: Session,
+    deliver: Callable[[], object] | None = None,
+    *,
+    data: bytes = b"",
+    limit: Limit | None = None,
+) -> Dialogue["Answer | None"]:
+    """Return the first answer, still in the queue, as soon as it has rows or is whole.
+
+    The reader takes `answer.rows` out and leaves an empty list, and pops the answer when it is
+    complete. None when all are taken. Source: PQsetSingleRowMode, in chunks.
+    """
+    if data:
+        yield from read(session, deliver, data=data, limit=limit)
+    while True:
+        answers = session.answers
+        if answers and (answers[0].complete or answers[0].rows or _copying(answers[0])):
+            return answers[0]
+        if session.idle:
+            return None
+        if session.closed:
+            raise session.gone()
+        yield from read(session, deliver, limit=limit)
+
+
+def simple_query(session: Session, sql: bytes, decoder_for: DecoderFor) -> bytes:
+    """Return the bytes of a Query, and expect its answers.
+
+    Raises:
+        LocalProtocolError: something is under way. InterfaceError: a NUL, or too long.
+    """
+    data = frontend.Query(sql).encode()
+    session.ask_simple(decoder_for)
+    return data
+
+
+def ask(session: Session, batch: Batch, decoder_for: DecoderFor) -> bytes:
+    """Return the bytes of an extended batch, and expect its answers.
+
+    Raises:
+        LocalProtocolError: something is under way that it cannot follow.
+    """
+    session.ask(batch.steps, decoder_for)
+    return batch.data()
+
+
+def function_call(
+    session: Session, oid: int, arguments: tuple[bytes | None, ...], formats: tuple[int, ...] = (1,)
+) -> bytes:
+    """Return the bytes of a FunctionCall (arguments and result binary), and expect its answer."""
+    data = frontend.FunctionCall(oid, formats, arguments, 1).encode()
+    session.ask_function()
+    return data
+
+
+def end_copy(session: Session) -> bytes:
+    """Return CopyDone's bytes, and expect the COPY's end."""
+    session.end_copy()
+    return _COPY_DONE
+
+
+def fail_copy(session: Session, reason: str) -> bytes:
+    """Return CopyFail's bytes with a reason for the server's error, and expect that."""
+    data = frontend.CopyFail(reason.encode(session.encoding, "replace")).encode()
+    session.end_copy()
+    return data
+
+
+def deliver_copy(data: bytes, limit: Limit | None = None) -> Dialogue[bool]:
+    """Send one CopyData; return True if the server has said something meanwhile."""
+    heard: bool = yield Deliver(frontend.CopyData(data).encode(), limit=limit)
+    return heard
+
+
+def terminate() -> bytes:
+    """Return Terminate's bytes."""
+    return _TERMINATE
+
+
+_TERMINATE = frontend.Terminate().encode()
