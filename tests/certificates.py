@@ -6,7 +6,7 @@ belong to nobody: they are made for tests, are public, and secure nothing.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import subprocess
 import sys
@@ -21,9 +21,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 FOLDER = Path(__file__).parent / "unit" / "tls" / "certificates"
 
-BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
-END = datetime.datetime(2120, 1, 1, tzinfo=datetime.timezone.utc)
-PAST = datetime.datetime(2021, 1, 1, tzinfo=datetime.timezone.utc)
+BEGIN = dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)
+END = dt.datetime(2120, 1, 1, tzinfo=dt.timezone.utc)
+PAST = dt.datetime(2021, 1, 1, tzinfo=dt.timezone.utc)
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -70,7 +70,7 @@ class Authority:
         alternatives: x509.ExtensionType | None = None,
         *,
         client: bool = False,
-        until: datetime.datetime = END,
+        until: dt.datetime = END,
     ) -> x509.Certificate:
         """Return a certificate for `key`."""
         self.serial += 1
@@ -217,7 +217,8 @@ def signed() -> None:
 
     # `cryptography` signs no certificate with these any more; the `openssl` command does
     for algorithm in ("md5", "sha1"):
-        for file, more in (("rsa", []), ("ecdsa", []), ("pss", ["-sigopt", "rsa_padding_mode:pss"])):
+        for file in ("rsa", "ecdsa", "pss"):
+            more = ["-sigopt", "rsa_padding_mode:pss"] if file == "pss" else []
             target = FOLDER / f"hash-{file}-{algorithm}.pem"
             by = FOLDER / ("hash-ecdsa.key" if file == "ecdsa" else "hash-rsa.key")
             subprocess.run(

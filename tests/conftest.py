@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,10 +19,11 @@ from tests.cluster import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import Union
 
     AnyServer = Union[Server, BorrowedServer]
+
+CERTIFICATES = Path(__file__).parent / "unit" / "tls" / "certificates"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -100,32 +102,30 @@ def own_server(server: AnyServer) -> Server:
 
 
 @pytest.fixture(scope="session")
-def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TLSFiles:
-    """A certificate for localhost, 127.0.0.1 and ::1, and the authority that signed it."""
-    trustme = pytest.importorskip("trustme", reason="no certificates: trustme is not installed")
-    folder: Path = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA()
-    issued = authority.issue_cert("localhost", "127.0.0.1", "::1")
-    files = TLSFiles(folder / "server.crt", folder / "server.key", folder / "root.crt")
-    files.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-    issued.private_key_pem.write_to_path(str(files.key))
-    files.key.chmod(0o600)
-    authority.cert_pem.write_to_path(str(folder / "root.crt"))
-    return files
+def tls_files() -> TLSFiles:
+    """A certificate for `localhost` (no address); its authority also signed `client.pem`."""
+    return TLSFiles(
+        CERTIFICATES / "san-localhost.pem", CERTIFICATES / "server.key", CERTIFICATES / "ca.pem"
+    )
 
 
 @pytest.fixture(scope="session")
 def tls_server(tls_files: TLSFiles) -> Iterator[Server]:
-    """A running PostgreSQL with TLS; users as in `HBA_SCRAM`; its CA is `tls_files.authority`.
+    """A running PostgreSQL with TLS, its certificate signed by `tls_files.authority`.
 
-    User `u_tls`, password `pw`, may come with TLS only (`hostssl`).
+    Everybody gives a password by SCRAM: `postgres`, and `u_scram`, `u_tls`, whose is `pw`. `u_tls`
+    may come with TLS only; `alice` must show a client certificate with her name.
     """
     try:
         with Server(
             flavour="tls",
             tls=tls_files,
-            users={"u_tls": "pw", "u_scram": "pw"},
-            hba=["hostnossl all u_tls all reject", *HBA_SCRAM],
+            users={"u_tls": "pw", "u_scram": "pw", "alice": None},
+            hba=[
+                "hostnossl all u_tls,alice all reject",
+                "hostssl all alice all cert",
+                *HBA_SCRAM,
+            ],
         ) as started:
             yield started
     except ProgramsMissing as missing:

@@ -23,7 +23,7 @@ from purelink.errors import (
     Diagnostics,
     RemoteProtocolError,
 )
-from purelink.values.encodings import codec_for
+from purelink.values.encodings import codec_of
 from purelink.wire import codes, frontend
 from purelink.wire.auth import Authentication
 from purelink.wire.dialogues import terminate
@@ -352,7 +352,7 @@ class _Attempt:
         opened = yield from self._open()
         if self.method == "tls":
             yield from self._secure()
-        session = Session(codec_for)
+        session = Session(codec_of)
         authentication = self._authentication()
         try:
             message = self._message()

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Tuple, Union
 
 from purelink.conninfo.keywords import RELEASE, table
 from purelink.dblink.refusals import (
+    checked_text,
     invalid_option,
     no_such_option,
     option_name_refused,
     option_twice,
     pass_through_not_boolean,
 )
+from purelink.errors import InterfaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,14 +133,16 @@ def edited(
     Raises:
         LinkProgrammingError: 42704, DROP or SET of an option that is not there; 42710, ADD of
             one that is.
-        LinkDataError: 22023, a name with `=` in it.
+        LinkDataError: 22023, a name with `=` in it; 22021, no text.
+        InterfaceError: a value that is no string.
 
     Source: transformGenericOptions.
     """
     new = dict(old)
     for name in drop:
-        if new.pop(name, None) is None:
+        if name not in new:
             raise no_such_option(name)
+        del new[name]
     for name, value in pairs(change):
         if name not in new:
             raise no_such_option(name)
@@ -147,9 +151,12 @@ def edited(
         if name in new:
             raise option_twice(name)
         new[name] = value
-    for name in new:
+    for name, value in new.items():
+        if not isinstance(value, str):
+            raise InterfaceError(f'option "{name}" must be a string, not {type(value).__name__}')
         if "=" in name:
             raise option_name_refused(name)
+        checked_text(name + value)
     return new
 
 

@@ -218,6 +218,9 @@ has_dependents = Refusal(
     "cannot drop %s %s because other objects depend on it",
     hint="Use DROP ... CASCADE to drop the dependent objects too.",
 )
+syntax_error = Refusal("42601", 'syntax error at or near "%s"')
+syntax_error_at_end = Refusal("42601", "syntax error at end of input")
+unterminated = Refusal("42601", 'unterminated %s at or near "%s"')
 empty_name = Refusal("42601", 'zero-length delimited identifier at or near """"')
 no_such_server = Refusal("42704", 'server "%s" does not exist')
 no_such_wrapper = Refusal("42704", 'foreign-data wrapper "%s" does not exist')
@@ -228,8 +231,12 @@ server_exists = Refusal("42710", 'server "%s" already exists')
 wrapper_exists = Refusal("42710", 'foreign-data wrapper "%s" already exists')
 mapping_exists = Refusal("42710", 'user mapping for "%s" already exists for server "%s"')
 option_twice = Refusal("42710", 'option "%s" provided more than once')
+column_twice = Refusal("42701", 'column name "%s" specified more than once')
+not_collatable = Refusal("42804", "collations are not supported by type %s")
 no_such_function = Refusal("42883", "function %s does not exist")
 reserved_role = Refusal("42939", 'role name "%s" is reserved')
+column_pseudo = Refusal("42P16", 'column "%s" has pseudo-type %s')
+column_setof = Refusal("42P16", 'column "%s" cannot be declared SETOF')
 
 
 def not_available(name: str | None) -> DatabaseError:

@@ -11,9 +11,15 @@ from pathlib import Path
 from purelink.testing.programs import Programs
 from purelink.testing.shelter import ServerFailed, clean_environment
 
-__all__ = ["BorrowedServer", "Endpoint"]
+__all__ = ["BorrowedServer", "Endpoint", "quoted"]
 
 _PATIENCE = 60.0  # seconds for one psql script
+
+
+def quoted(value: str) -> str:
+    """Return a value as a connection string wants it."""
+    escaped = value.replace("\\", r"\\").replace("'", r"\'")
+    return f"'{escaped}'"
 
 
 class Endpoint:
@@ -54,8 +60,8 @@ class Endpoint:
         """
         programs = self.programs or Programs(Path(), "the path")
         conninfo = (
-            f"host={self.socket_directory or self.host} port={self.port} dbname={database} "
-            f"user={user or self.superuser} {settings}"
+            f"host={quoted(str(self.socket_directory or self.host))} port={self.port} "
+            f"dbname={quoted(database)} user={quoted(user or self.superuser)} {settings}"
         )
         secret = self.password if password is None else password
         done = subprocess.run(  # noqa: S603 - no shell; the caller's own script

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from purelink.testing.endpoint import Endpoint
+from purelink.testing.endpoint import Endpoint, quoted
 from purelink.testing.programs import find
 from purelink.testing.shelter import ServerFailed, Shelter
 
@@ -163,10 +163,9 @@ class Server(Endpoint):
     @property
     def dsn(self) -> str:
         """A key/value connection string: TCP, the superuser and password, database postgres."""
-        secret = self.password.replace("\\", r"\\").replace("'", r"\'")
         return (
             f"host={self.host} port={self.port} user={self.superuser} "
-            f"password='{secret}' dbname=postgres"
+            f"password={quoted(self.password)} dbname=postgres"
         )
 
     @property

@@ -92,6 +92,8 @@ _VERSION_TROUBLE = frozenset(
         "tlsv1 alert protocol version",
         "version too high",
         "version too low",
+        # ours: CPython's own list of ciphers has none for TLS 1.1 and below
+        "no ciphers available",
     }
 )
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from purelink.values.encodings import codec_of as codec_of
     from purelink.values.input import input_function as input_function
+
+    from purelink.values.encodings import codec_of as codec_of
     from purelink.values.interval import Interval as Interval
     from purelink.values.parameters import Json as Json
     from purelink.values.parameters import Jsonb as Jsonb
@@ -61,7 +62,7 @@ _HOME = {
     "type_named": "types",
 }
 
-__all__ = list(_HOME)  # noqa: PLE0605 - names and their modules are told once, above
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -8,13 +8,14 @@ anything is made of it. A type without a binary decoder gives its `bytes`.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from purelink.errors import DataError
 from purelink.values import oids
 from purelink.values.faults import malformed, unholdable
 
 if TYPE_CHECKING:
+    from datetime import time
     from decimal import Decimal
 
 __all__ = ["BinaryDecoder", "binary_decoder"]
@@ -27,9 +28,7 @@ _INT64 = Struct(">q")
 _UINT32 = Struct(">I")
 
 
-def binary_decoder(
-    oid: int, *, encoding: str = "utf-8", errors: str = "strict"
-) -> BinaryDecoder:
+def binary_decoder(oid: int, *, encoding: str = "utf-8", errors: str = "strict") -> BinaryDecoder:
     """Return the function that turns one binary value of type `oid` into Python.
 
     Args:
@@ -79,11 +78,8 @@ _FIXED: dict[int, Struct] = {
     oids.FLOAT8: Struct(">d"),
 }
 
-_TEXTS = frozenset(
-    # text, varchar, bpchar, name, xml, unknown, refcursor, cstring, void (which is empty)
-    (oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME, oids.XML, oids.UNKNOWN, 1790)
-    + (oids.CSTRING, oids.VOID)
-)
+# text, varchar, bpchar, name, xml, unknown, refcursor, cstring, void (which is empty)
+_TEXTS = frozenset((25, 1043, 1042, 19, 142, 705, 1790, 2275, 2278))
 
 
 def _fixed(kind: str, layout: Struct) -> BinaryDecoder:
@@ -143,7 +139,7 @@ def _float4() -> BinaryDecoder:
 
 
 def _char(value: bytes) -> str:
-    """"char": one byte; 0 is the empty string, a high one is shown in octal."""
+    """Decode the one byte of "char": 0 is the empty string, a high one is shown in octal."""
     if len(value) != 1:
         raise malformed('"char"', value)
     code = value[0]
@@ -162,7 +158,7 @@ def _numeric() -> Callable[[bytes], Decimal]:
         if len(value) < 8:
             raise malformed("numeric", value)
         count, weight, sign, scale = header.unpack_from(value)
-        if len(value) != 8 + 2 * count or scale > 0x3FFF and sign not in special:
+        if len(value) != 8 + 2 * count or (scale > 0x3FFF and sign not in special):
             raise malformed("numeric", value)
         if sign in special and not count:
             return special[sign]
@@ -210,18 +206,13 @@ def _date() -> BinaryDecoder:
     return decode_date
 
 
-def _time() -> BinaryDecoder:
-    from datetime import time
-
-    def decode_time(value: bytes) -> time:
-        if len(value) != 8:
-            raise malformed("time", value)
-        return _clock(_INT64.unpack(value)[0], "time", value)
-
-    return decode_time
+def _time(value: bytes) -> time:
+    if len(value) != 8:
+        raise malformed("time", value)
+    return _clock(_INT64.unpack(value)[0], "time", value)
 
 
-def _clock(micros: int, kind: str, value: bytes) -> Any:
+def _clock(micros: int, kind: str, value: bytes) -> time:
     from datetime import time
 
     seconds, part = divmod(micros, 1_000_000)
@@ -313,7 +304,7 @@ def _bits(kind: str) -> BinaryDecoder:
     def decode_bits(value: bytes) -> str:
         if len(value) >= 4:
             count = _INT32.unpack_from(value)[0]
-            if 0 <= count and len(value) == 4 + (count + 7) // 8:
+            if count >= 0 and len(value) == 4 + (count + 7) // 8:
                 return "".join([f"{byte:08b}" for byte in value[4:]])[:count]
         raise malformed(kind, value)
 
@@ -368,7 +359,7 @@ _MAKERS: dict[int, Callable[[], BinaryDecoder]] = {
     oids.NUMERIC: _numeric,
     oids.UUID: _uuid,
     oids.DATE: _date,
-    oids.TIME: _time,
+    oids.TIME: lambda: _time,
     oids.TIMETZ: _timetz,
     oids.TIMESTAMP: lambda: _timestamp("timestamp", zoned=False),
     oids.TIMESTAMPTZ: lambda: _timestamp("timestamptz", zoned=True),

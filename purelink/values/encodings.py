@@ -24,7 +24,7 @@ SQL_ASCII = Codec("utf-8", "surrogateescape")
 
 #: `pg_encoding_to_char` -> Python's codec. Absent: EUC_TW and MULE_INTERNAL (no codec).
 CODECS: dict[str, str] = {
-    "BIG5": "cp950",
+    "BIG5": "big5",
     "EUC_CN": "gb2312",
     "EUC_JIS_2004": "euc_jis_2004",
     "EUC_JP": "euc_jp",

@@ -107,8 +107,7 @@ def _parameter(value: object, place: str, encoding: str, errors: str) -> Paramet
     oid, text = _say(value, place)
     if "\0" in text:
         raise InterfaceError(
-            f"cannot send {place}: a NUL (0x00) cannot be part of a text value;"
-            " bytes can hold one"
+            f"cannot send {place}: a NUL (0x00) cannot be part of a text value; bytes can hold one"
         )
     try:
         return oid, 0, text.encode(encoding, errors)

@@ -171,9 +171,7 @@ def range_decoder(decode: Callable[[str], object], kind: str) -> Callable[[str],
     return decode_range
 
 
-def multirange_decoder(
-    decode: Callable[[str], object], kind: str
-) -> Callable[[str], Multirange]:
+def multirange_decoder(decode: Callable[[str], object], kind: str) -> Callable[[str], Multirange]:
     """Return the decoder of a multirange type; errors as `range_decoder`."""
 
     def decode_multirange(text: str) -> Multirange:

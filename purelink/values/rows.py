@@ -61,7 +61,7 @@ class ColumnLike(Protocol):
         """0 text, 1 binary."""
 
 
-class ValueFailure(Exception):  # noqa: N818 - not an error that leaves: it carries one
+class ValueFailure(Exception):
     """Internal: a row was framed soundly, but one of its values could not be decoded.
 
     Args:
@@ -209,9 +209,7 @@ def _converting(converters: list[Converter]) -> RowDecoder:
     return RowDecoder(decode)
 
 
-def _column(
-    values: tuple[bytes | None, ...], bulk: BulkConverter, nulls: bool
-) -> Sequence[object]:
+def _column(values: tuple[bytes | None, ...], bulk: BulkConverter, nulls: bool) -> Sequence[object]:
     """Convert one column's values of a stretch of rows."""
     if nulls and None in values:
         present = [value for value in values if value is not None]
@@ -231,10 +229,7 @@ def _row_by_row(
     for number, row in enumerate(raw, 1):
         try:
             decoded = tuple(
-                [
-                    None if value is None else single(value)
-                    for single, value in zip(singles, row)
-                ]
+                [None if value is None else single(value) for single, value in zip(singles, row)]
             )
         except DataError as error:
             position = start
@@ -321,6 +316,4 @@ def _disagreement(buffer: bytes, at: int, stop: int, columns: int) -> RemoteProt
         at += 4 + max(_WORD(buffer, at)[0], 0)
         if at > stop:
             return RemoteProtocolError('insufficient data in "D" message')
-    return RemoteProtocolError(
-        'message contents do not agree with length in message type "D"'
-    )
+    return RemoteProtocolError('message contents do not agree with length in message type "D"')

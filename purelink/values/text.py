@@ -257,7 +257,7 @@ class Registry:
     def copy(self) -> Registry:
         """Return an independent registry with the same overlay."""
         twin = Registry()
-        twin._own.update(self._own)  # noqa: SLF001 - our own class
+        twin._own.update(self._own)
         return twin
 
     def overlay(self, oid: int, decoder: TextDecoder) -> None:

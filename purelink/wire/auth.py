@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from purelink.errors import AuthenticationError, InterfaceError, LocalProtocolError
 from purelink.wire import auth_course as course
-from purelink.wire import oauth, scram
+from purelink.wire import scram
 from purelink.wire.codec import cstring, frame, int32, uint32
 from purelink.wire.codes import (
     AUTH_CLEARTEXT,
@@ -261,6 +261,8 @@ class Authentication(scram.Secret):
             self.channel_bound = self._exchange.bound
             return b"", course.VERIFIED
         if state is course.TOKEN_SENT:
+            from purelink.wire import oauth
+
             self.discovery = oauth.failure(data, self._issuer)
             oauth.check_status(self.discovery)
             return frame(b"p", oauth.ACKNOWLEDGEMENT), course.TOKEN_REFUSED
@@ -303,14 +305,14 @@ class Authentication(scram.Secret):
         return chosen
 
     def _client_first(self, mechanism: str) -> Dialogue[bytes]:
+        if self._client_key is None:
+            self._prepared = prepare((yield from self._given_password()))
         header, binding = b"n,,", b""
         if mechanism == SCRAM_PLUS:
             header, binding = b"p=tls-server-end-point,,", self._binding()
         elif self._tls and self._policy.binding_allowed:
             # "We could, you did not offer it": shows the server that an offer was taken away.
             header = b"y,,"
-        if self._client_key is None:
-            self._prepared = prepare((yield from self._given_password()))
         nonce = self._nonce() if callable(self._nonce) else self._nonce
         if len(nonce) != _NONCE_LENGTH:
             raise InterfaceError(f"a SCRAM nonce takes {_NONCE_LENGTH} random bytes")
@@ -320,7 +322,10 @@ class Authentication(scram.Secret):
 
     def _binding(self) -> bytes:
         if self._end_point_hash is None:
-            raise AuthenticationError("channel binding is not supported on this transport")
+            raise AuthenticationError(
+                "server offered channel binding, but this transport does not show the server's"
+                " certificate (set channel_binding=disable to do without)"
+            )
         return self._end_point_hash()
 
     def _prove(self, message: bytes) -> Dialogue[bytes]:
@@ -344,6 +349,8 @@ class Authentication(scram.Secret):
 
     def _bearer(self) -> Dialogue[bytes]:
         """Return OAUTHBEARER's only message, if this connection may carry a token."""
+        from purelink.wire import oauth
+
         if not self._token:
             raise self._no_token()
         if not self._verified_tls:
@@ -394,8 +401,8 @@ class Authentication(scram.Secret):
 
 def _mechanisms(data: bytes) -> list[str]:
     """Return the names of an AuthenticationSASL body: Strings, closed by an empty one."""
-    *names, closing, end = data.split(b"\0") if data else (b"", b"x")
-    if closing or end or not all(names):
+    *names, after = data.split(b"\0")
+    if after or not names or names.pop() or not all(names):
         raise AuthenticationError(
             "fe_sendauth: invalid authentication request from server: invalid list of"
             " authentication mechanisms"

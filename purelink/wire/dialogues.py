@@ -142,7 +142,10 @@ def _broken(session: Session, error: OSError) -> ConnectionLost:
     lost = session.lost()
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
         return lost
-    text = f"could not receive data from server: {error.strerror or error}"
+    # What TLS says is told in its own words (`tls.TLSFailure`).
+    text = getattr(error, "text", None) or (
+        f"could not receive data from server: {error.strerror or error}"
+    )
     named = ConnectionLost(text, diagnostics=lost.diagnostics, sqlstate=lost.sqlstate)
     named.outcome_unknown = lost.outcome_unknown
     return named
@@ -275,14 +278,20 @@ def function_call(
 
 
 def end_copy(session: Session) -> bytes:
-    """Return CopyDone's bytes, and expect the COPY's end."""
+    """Return CopyDone's bytes (and a Sync, as `fail_copy`), and expect the COPY's end."""
+    data = _COPY_DONE + _SYNC if session.extended else _COPY_DONE
     session.end_copy()
-    return _COPY_DONE
+    return data
 
 
 def fail_copy(session: Session, reason: str) -> bytes:
-    """Return CopyFail's bytes with a reason for the server's error, and expect that."""
+    """Return CopyFail's bytes with a reason for the server's error, and expect that.
+
+    In the extended protocol the Sync that was sent before it was swallowed: one more follows.
+    """
     data = frontend.CopyFail(reason.encode(session.encoding, "replace")).encode()
+    if session.extended:
+        data += _SYNC
     session.end_copy()
     return data
 

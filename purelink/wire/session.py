@@ -18,6 +18,7 @@ from purelink.errors import (
     ConnectionLost,
     DatabaseError,
     Diagnostics,
+    InterfaceError,
     LocalProtocolError,
     OperationalError,
     RemoteProtocolError,
@@ -124,8 +125,8 @@ class Session:
     """One connection's session, from the StartupMessage to the end.
 
     Args:
-        encoding_for: maps PostgreSQL's name of an encoding to a Python codec's name. What the
-            server reports is never looked up in Python's own registry.
+        encoding_for: maps PostgreSQL's name of an encoding to a Python codec's name and its error
+            handler. What the server reports is never looked up in Python's own registry.
         ceiling: the longest message believed, in bytes.
 
     Attributes:
@@ -133,7 +134,8 @@ class Session:
         pid, key: of the BackendKeyData; None where none came.
         transaction_status: "I", "T" or "E" as of the last ReadyForQuery; None before.
         protocol: the version in force, e.g. 0x00030000.
-        encoding: Python codec's name for the reported client_encoding.
+        encoding, encoding_errors: Python's codec for the reported client_encoding, and the
+            error handler for text that is sent and values that are read.
         state: a row of `legality.HEARD`.
         answers: to what was asked, oldest first.
         notices: Diagnostics not delivered yet. notifications: not delivered yet.
@@ -143,7 +145,7 @@ class Session:
 
     def __init__(
         self,
-        encoding_for: Callable[[str], str | None] | None = None,
+        encoding_for: Callable[[str], tuple[str, str]] | None = None,
         *,
         ceiling: int = codes.CEILING,
     ) -> None:
@@ -153,6 +155,7 @@ class Session:
         self.transaction_status: str | None = None
         self.protocol = codes.PROTOCOL_3_0
         self.encoding = "utf-8"
+        self.encoding_errors = "strict"
         self.state = legality.STARTUP
         self.answers: deque[Answer] = deque()
         self.notices: deque[Diagnostics] = deque()
@@ -176,6 +179,26 @@ class Session:
     def idle(self) -> bool:
         """Nothing asked is unanswered, and the session stands."""
         return self.state is legality.IDLE
+
+    def text(self, value: str, what: str) -> bytes:
+        """Return text as bytes in the session's encoding.
+
+        Raises:
+            InterfaceError: a character that the encoding does not have, or half of one.
+        """
+        try:
+            return value.encode(self.encoding, self.encoding_errors)
+        except UnicodeError as error:
+            where = getattr(error, "start", 0)
+            raise InterfaceError(
+                f"{what} holds a character, at index {where}, that cannot be sent in the"
+                f" session's encoding ({self.encoding})"
+            ) from None
+
+    @property
+    def extended(self) -> bool:
+        """What is under way was asked in the extended protocol: a Sync ends it."""
+        return self.state not in _SIMPLE and self._after_copy is legality.NEXT
 
     @property
     def closed(self) -> bool:
@@ -429,7 +452,7 @@ class Session:
             raise RemoteProtocolError("the server reported too many parameters")
         self.parameters[key] = text
         if key == "client_encoding" and self._encoding_for is not None:
-            self.encoding = self._encoding_for(text) or "utf-8"
+            self.encoding, self.encoding_errors = self._encoding_for(text)
 
     def _notification_response(self, body: Body) -> None:
         pid, channel, payload = body.int32(), body.string(), body.string()

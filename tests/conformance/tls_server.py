@@ -196,11 +196,11 @@ def libpq(library: ctypes.CDLL, settings: Mapping[str, str | None]) -> str:
 def ours(settings: Mapping[str, str | None], *, home: str | None = None) -> str:
     """Connect with `purelink.tls`; returns "connected", or the text that it gave.
 
-    The target is settings["host"], or the address alone; no fallback is made.
+    The name is settings["host"], or none. With sslmode=prefer, what may fall back does.
     """
 
     class Target:
-        host = settings.get("host", "")
+        host = settings.get("host")
 
     defaults = {"sslmode": "prefer", "sslsni": "1", "ssl_min_protocol_version": "TLSv1.2"}
     wanted = tls.TLSSettings.from_settings({**defaults, **settings}, Target, home)
@@ -210,17 +210,20 @@ def ours(settings: Mapping[str, str | None], *, home: str | None = None) -> str:
             channel.sendall(SSL_REQUEST)
             assert channel.recv(1) == b"S"
         try:
-            secured = _shake_hands(channel, wanted)
-            tls.check(wanted, secured[1])
-            engine = secured[0]
+            engine, secured = _shake_hands(channel, wanted)
+            tls.check(wanted, secured)
             engine.write(STARTUP)
             answer = _converse(channel, engine)
             if answer.startswith(b"R"):
-                tls.check_certificate_mode(wanted.sslcertmode, secured[1])
+                tls.check_certificate_mode(wanted.sslcertmode, secured)
                 return "connected"
-            return answer.decode()
+            return "FATAL:  " + answer.partition(b"\0M")[2].partition(b"\0")[0].decode()
         except tls.TLSFailure as failure:
-            return failure.text
+            if wanted.sslmode != "prefer" or not failure.fallback_allowed:
+                return failure.text
+    with socket.create_connection(address, timeout=5) as channel:
+        channel.sendall(STARTUP)
+        return "connected" if channel.recv(1) == b"R" else "refused"
 
 
 def _shake_hands(channel: socket.socket, wanted: tls.TLSSettings) -> tuple[tls.Engine, Any]:

@@ -15,6 +15,9 @@ PACKAGE = ROOT / "purelink"
 #: endings of what a compiler makes, or would need
 COMPILED = {".so", ".pyd", ".dll", ".dylib", ".a", ".o", ".c", ".h", ".cpp", ".pyx", ".pxd", ".rs"}
 
+#: long file -> why it is not two
+LONG = {"purelink/errors.py": "a caller finds every exception and its tree in one place"}
+
 
 def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
@@ -27,7 +30,7 @@ def version() -> str:
 
 
 def test_the_version_stands_in_one_place() -> None:
-    elsewhere = re.compile(rf'version\W+= *["\']{re.escape(version())}["\']')
+    elsewhere = re.compile(rf'version\w*["\']?\s*[=:]\s*["\']{re.escape(version())}["\']')
     holders = [
         path.relative_to(ROOT).as_posix()
         for path in [*PACKAGE.rglob("*.py"), ROOT / "pyproject.toml"]
@@ -72,11 +75,12 @@ def test_nothing_is_required_at_run_time() -> None:
 
 
 def test_files_are_of_a_readable_size() -> None:
-    # 450 lines are a question to answer in review; generated data is none.
+    # Past 450 lines a file is a question to answer in review; the answers stand in LONG.
     found = {
         path.relative_to(ROOT).as_posix(): lines
         for path in PACKAGE.rglob("*.py")
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 450
+        and path.relative_to(ROOT).as_posix() not in LONG
     }
     assert found == {}
 

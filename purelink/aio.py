@@ -1,0 +1,217 @@
+"""The asyncio face: `aconnect` and `AsyncConnection`, method for method like the blocking one.
+
+Floor 4. Tasks that use one connection are queued; a cancelled task leaves it in step, or closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from purelink.conversation.connect import connect as connecting
+from purelink.errors import Error, LocalProtocolError, Timeout
+from purelink.face import Face, plan_for
+from purelink.pumps.asynchronous import AsyncPump
+from purelink.wire.wants import Limit, LimitExpired
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from purelink.conversation.connect import Plan
+    from purelink.result import Result
+    from purelink.wire.session import Notification
+    from purelink.wire.wants import Dialogue
+
+__all__ = ["AsyncConnection", "aconnect"]
+
+T = TypeVar("T")
+
+
+async def aconnect(
+    conninfo: str = "",
+    *,
+    autocommit: bool = False,
+    timeout: float | None = None,  # noqa: ASYNC109 - the blocking face's twin
+    **keywords: Any,
+) -> AsyncConnection:
+    """Open a connection on the running loop; arguments and errors as `connect`.
+
+    `password` may also be an async callable.
+    """
+    plan = plan_for(conninfo, keywords)
+    return await AsyncConnection.open(plan, autocommit=autocommit, timeout=timeout)
+
+
+class AsyncConnection(Face):
+    """One connection to a PostgreSQL server, for asyncio. Made by `aconnect`."""
+
+    def __init__(self, plan: Plan, pump: AsyncPump, connected: Any, *, autocommit: bool) -> None:
+        self._begin(plan, connected, pump, autocommit=autocommit)
+        self._lock = asyncio.Lock()
+        self._owner: asyncio.Task[Any] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        plan: Plan,
+        *,
+        autocommit: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> AsyncConnection:
+        """Connect as planned. Raises as `connect`."""
+        pump = AsyncPump()
+        try:
+            limit = None if timeout is None else Limit(timeout)
+            connected = await pump.run(connecting(plan), limit)
+        except LimitExpired:
+            pump.close()
+            raise Timeout(f"no connection was made within {timeout:g} s") from None
+        except BaseException:
+            pump.close()
+            raise
+        return cls(plan, pump, connected, autocommit=autocommit)
+
+    async def _run(
+        self,
+        dialogue: Dialogue[T],
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> T:
+        """Run a conversation, one at a time; leave the connection in step, or closed."""
+        me = asyncio.current_task()
+        if self._owner is me and me is not None:
+            dialogue.close()
+            raise LocalProtocolError("another command is already in progress")
+        async with self._lock:
+            self._check_process()
+            self._owner = me
+            pump = self._pump
+            try:
+                return await pump.run(dialogue, None if timeout is None else Limit(timeout))  # type: ignore[no-any-return]  # the pump is either face's
+            except LimitExpired:
+                await pump.run(self._talk.recover())
+                raise self._timed_out(timeout) from None
+            except BaseException:
+                if not self._talk.session.idle:
+                    await pump.run(self._talk.recover())
+                raise
+            finally:
+                self._owner = None
+
+    # -- queries ----------------------------------------------------------------------------
+
+    async def query(
+        self,
+        sql: str,
+        *parameters: object,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Result:
+        """As `Connection.query`."""
+        return await self._run(self._talk.query(sql, parameters), timeout)
+
+    async def script(
+        self,
+        sql: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> list[Result]:
+        """As `Connection.script`."""
+        return await self._run(self._talk.script(sql), timeout)
+
+    # -- transactions -----------------------------------------------------------------------
+
+    async def commit(self) -> None:
+        """As `Connection.commit`."""
+        await self._run(self._talk.commit())
+
+    async def rollback(self) -> None:
+        """As `Connection.rollback`."""
+        await self._run(self._talk.rollback())
+
+    async def __aenter__(self) -> AsyncConnection:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if not self.closed and self._pid == os.getpid():
+                if error is None:
+                    await self.commit()
+                else:
+                    await self._quiet_rollback()
+        finally:
+            await self.close()
+
+    async def _quiet_rollback(self) -> None:
+        try:
+            await self.rollback()
+        except Error:
+            pass  # the first error is the one to be told; the close rolls back all the same
+
+    # -- on the side ------------------------------------------------------------------------
+
+    async def cancel(self) -> None:
+        """As `Connection.cancel`; from any task."""
+        self._check_process()
+        pump = AsyncPump()
+        try:
+            await pump.run(self._talk.cancellation(), Limit(30.0))
+        except LimitExpired:
+            raise Timeout("the cancel request was not taken within 30 s") from None
+        finally:
+            pump.close()
+
+    async def is_alive(self) -> bool:
+        """As `Connection.is_alive`."""
+        self._check_process()
+        if self.closed:
+            return False
+        if self._pump.quiet():
+            return True
+        try:
+            await self._run(self._talk.look())
+        except Error:
+            return False
+        return not self.closed
+
+    async def wait_for_notification(
+        self,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Notification | None:
+        """As `Connection.wait_for_notification`."""
+        limit = Limit(timeout)
+        while not self._talk.notifications:
+            try:
+                await self._run(self._waited(limit))
+            except LimitExpired:
+                return None
+        return self._talk.notifications.pop(0)
+
+    def _waited(self, limit: Limit) -> Dialogue[None]:
+        return self._talk.wait(limit)
+
+    # -- the end ----------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """As `Connection.close`."""
+        if self._pid != os.getpid():
+            self._pump.forget()
+            return
+        if not self.closed:
+            if self._owner is not None and self._owner is asyncio.current_task():
+                self._talk.session.end()
+            else:
+                async with self._lock:
+                    await self._pump.run(self._talk.close())
+        self._pump.close()
+
+    def __del__(self) -> None:
+        if "_pump" in self.__dict__ and self._pid == os.getpid() and not self.closed:
+            import warnings
+
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=1)
+            self._pump.close()

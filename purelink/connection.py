@@ -1,0 +1,240 @@
+"""The blocking face: `connect` and `Connection`.
+
+Floor 4. Every method that talks to the server runs one conversation through the blocking pump. Two
+threads that use one connection are queued; a callback that uses its own connection is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from purelink.conversation.connect import connect as connecting
+from purelink.errors import Error, LocalProtocolError, Timeout
+from purelink.face import Face, plan_for
+from purelink.pumps.blocking import BlockingPump
+from purelink.wire.wants import Limit, LimitExpired
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from purelink.conversation.connect import Plan
+    from purelink.result import Result
+    from purelink.wire.session import Notification
+    from purelink.wire.wants import Dialogue
+
+__all__ = ["Connection", "connect"]
+
+T = TypeVar("T")
+
+
+def connect(
+    conninfo: str = "",
+    *,
+    autocommit: bool = False,
+    timeout: float | None = None,
+    **keywords: Any,
+) -> Connection:
+    """Open a connection.
+
+    Args:
+        conninfo: key/value string or URI, as libpq reads it.
+        autocommit: False: a transaction begins with the first statement.
+        timeout: seconds for the whole of it, whatever the number of hosts; None: only
+            `connect_timeout` counts, for each address.
+        keywords: libpq's keywords; they win over the string. `password` may be a callable
+            `(target, user) -> str`, called when a server asks.
+
+    Raises:
+        ConninfoError: a setting is wrong; no host was tried.
+        ConnectError: no host could be reached, with the story of all attempts.
+        AuthenticationError: a host refused us, or we refused its way of asking.
+        Timeout: `timeout` ran out.
+    """
+    plan = plan_for(conninfo, keywords)
+    return Connection.open(plan, autocommit=autocommit, timeout=timeout)
+
+
+class Connection(Face):
+    """One connection to a PostgreSQL server. Made by `connect`."""
+
+    def __init__(self, plan: Plan, pump: BlockingPump, connected: Any, *, autocommit: bool) -> None:
+        self._begin(plan, connected, pump, autocommit=autocommit)
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    @classmethod
+    def open(
+        cls, plan: Plan, *, autocommit: bool = False, timeout: float | None = None
+    ) -> Connection:
+        """Connect as planned. Raises as `connect`."""
+        pump = BlockingPump()
+        try:
+            limit = None if timeout is None else Limit(timeout)
+            connected = pump.run(connecting(plan), limit)
+        except LimitExpired:
+            pump.close()
+            raise Timeout(f"no connection was made within {timeout:g} s") from None
+        except BaseException:
+            pump.close()
+            raise
+        return cls(plan, pump, connected, autocommit=autocommit)
+
+    def _run(self, dialogue: Dialogue[T], timeout: float | None = None) -> T:
+        """Run a conversation, one at a time; leave the connection in step, or closed."""
+        me = threading.get_ident()
+        if self._owner == me:
+            dialogue.close()
+            raise LocalProtocolError("another command is already in progress")
+        with self._lock:
+            self._check_process()
+            self._owner = me
+            pump = self._pump
+            try:
+                return pump.run(dialogue, None if timeout is None else Limit(timeout))  # type: ignore[no-any-return]  # the pump is either face's
+            except LimitExpired:
+                pump.run(self._talk.recover())
+                raise self._timed_out(timeout) from None
+            except BaseException:
+                if not self._talk.session.idle:
+                    pump.run(self._talk.recover())
+                raise
+            finally:
+                self._owner = None
+
+    # -- queries ----------------------------------------------------------------------------
+
+    def query(self, sql: str, *parameters: object, timeout: float | None = None) -> Result:
+        """Run a statement with `$1` parameters and return its result.
+
+        Without parameters the text may hold several statements; the last one's result counts.
+
+        Args:
+            timeout: seconds; when it runs out the statement is cancelled.
+
+        Raises:
+            InterfaceError: it cannot be sent; nothing was.
+            DatabaseError: the server's error, of the class its SQLSTATE decides.
+            DataError: a value that Python cannot hold.
+            ConnectionLost, RemoteProtocolError: the connection is over.
+            Timeout: time ran out; `closed` tells whether the connection survived.
+        """
+        return self._run(self._talk.query(sql, parameters), timeout)
+
+    def script(self, sql: str, *, timeout: float | None = None) -> list[Result]:
+        """Run any number of statements, without parameters; return their results.
+
+        Raises: as `query`; the error of the first statement that fails.
+        """
+        return self._run(self._talk.script(sql), timeout)
+
+    # -- transactions -----------------------------------------------------------------------
+
+    def commit(self) -> None:
+        """Commit the transaction, if one is open. Raises as `query`."""
+        self._run(self._talk.commit())
+
+    def rollback(self) -> None:
+        """Roll the transaction back, if one is open. Raises as `query`."""
+        self._run(self._talk.rollback())
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if not self.closed and self._pid == os.getpid():
+                if error is None:
+                    self.commit()
+                else:
+                    self._quiet_rollback()
+        finally:
+            self.close()
+
+    def _quiet_rollback(self) -> None:
+        try:
+            self.rollback()
+        except Error:
+            pass  # the first error is the one to be told; the close rolls back all the same
+
+    # -- on the side ------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Ask the server to cancel what this connection is doing; from any thread.
+
+        Returning says that the request was delivered. Source: PQcancelBlocking.
+
+        Raises:
+            InterfaceError: the server gave no cancel key.
+            OperationalError: it could not be delivered.
+        """
+        self._check_process()
+        pump = BlockingPump()
+        try:
+            pump.run(self._talk.cancellation(), Limit(30.0))
+        except LimitExpired:
+            raise Timeout("the cancel request was not taken within 30 s") from None
+        finally:
+            pump.close()
+
+    def is_alive(self) -> bool:
+        """Tell, without a round trip, whether the connection still stands."""
+        self._check_process()
+        if self.closed:
+            return False
+        if self._pump.quiet():
+            return True
+        try:
+            self._run(self._talk.look())
+        except Error:
+            return False
+        return not self.closed
+
+    def wait_for_notification(self, timeout: float | None = None) -> Notification | None:
+        """Return the next notification that no handler took; None when the time is over.
+
+        Raises:
+            ConnectionLost, RemoteProtocolError: the connection is over.
+        """
+        limit = Limit(timeout)
+        while not self._talk.notifications:
+            try:
+                self._run(self._waited(limit))
+            except LimitExpired:
+                return None
+        return self._talk.notifications.pop(0)
+
+    def _waited(self, limit: Limit) -> Dialogue[None]:
+        return self._talk.wait(limit)
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connection: an open transaction is rolled back by the server. Never raises.
+
+        In a forked child nothing is sent: the connection is the parent's.
+        """
+        if self._pid != os.getpid():
+            self._pump.forget()
+            return
+        if not self.closed:
+            if self._owner == threading.get_ident():
+                self._talk.session.end()
+            else:
+                with self._lock:
+                    self._pump.run(self._talk.close())
+        self._pump.close()
+
+    def __del__(self) -> None:
+        # Made only in part, or in a child: nothing of ours to close.
+        if "_pump" in self.__dict__ and self._pid == os.getpid() and not self.closed:
+            import warnings
+
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=1)
+            self._pump.close()

@@ -1,0 +1,254 @@
+"""What both faces of a connection share: making a plan, being asked about the state, the repr.
+
+Floor 4. Nothing here waits: what waits differs between the faces, and is one line a method there.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, NoReturn
+
+from purelink.conninfo import resolve
+from purelink.conversation.connect import Plan
+from purelink.conversation.fitness import server_version
+from purelink.conversation.talk import Talk
+from purelink.errors import InterfaceError, Timeout
+from purelink.surroundings import gather
+
+if TYPE_CHECKING:
+    from purelink.conninfo import Settings, Surroundings, Target
+    from purelink.conversation.connect import Connected
+    from purelink.errors import Diagnostics
+    from purelink.wire.session import Notification
+
+__all__ = ["Face", "plan_for"]
+
+
+def plan_for(
+    conninfo: str,
+    keywords: dict[str, Any],
+    *,
+    surroundings: Surroundings | None = None,
+    lend: bool = True,
+    max_iterations: int = 10_000_000,
+) -> Plan:
+    """Return what `connect` needs, from a connection string, keywords and the surroundings.
+
+    Args:
+        keywords: libpq's; `password` may be a callable `(target, user) -> str`, sync or async
+            where the face is, called once an attempt when the server asks.
+        lend: False: no credentials of the process's own are read or used.
+
+    Raises:
+        ConninfoError: libpq's text for what is wrong.
+    """
+    around = gather() if surroundings is None else surroundings
+    password = keywords.get("password")
+    provider: Callable[..., Any] | None = None
+    if callable(password):
+        provider = password
+        keywords = {name: value for name, value in keywords.items() if name != "password"}
+    token = keywords.pop("oauth_token", None) if "oauth_token" in keywords else None
+    settings = resolve(
+        conninfo, keywords or None, surroundings=around, lend=lend, shuffle=_shuffle
+    )
+    for warning in settings.warnings:
+        _report(warning, None)
+    return Plan(
+        settings,
+        entropy=os.urandom,
+        shuffle=_shuffle,
+        tls_settings=partial(_tls_settings, settings, around.home, lend) if around.tls else None,
+        end_point_hash=_end_point_hash,
+        password=provider,
+        token=token,
+        max_iterations=max_iterations,
+    )
+
+
+def _tls_settings(settings: Settings, home: str | None, lend: bool, target: Target) -> Any:
+    from purelink.tls import TLSSettings
+
+    return TLSSettings.from_settings(settings, target, home, lend=lend)
+
+
+def _end_point_hash(certificate: bytes) -> bytes:
+    from purelink.tls import end_point_hash
+
+    return end_point_hash(certificate)
+
+
+def _shuffle(items: list[Any]) -> None:
+    import random
+
+    random.SystemRandom().shuffle(items)
+
+
+def _report(text: str, error: BaseException | None) -> None:
+    # The one door to `logging`, opened only when there is something to say.
+    import logging
+
+    logger = logging.getLogger("purelink")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    if error is None:
+        logger.info(text)
+    else:
+        logger.error(text, exc_info=error)
+
+
+class Face:
+    """The part of a connection that does not wait.
+
+    Attributes:
+        notice_handlers, notification_handlers: lists of callables, called between reads with a
+            `Diagnostics` or a `Notification`. They must not use the connection itself.
+        notifications: those that no handler took.
+    """
+
+    _talk: Talk
+    _pump: Any
+    _settings: Settings
+    _pid: int
+
+    def _begin(self, plan: Plan, connected: Connected, pump: Any, *, autocommit: bool) -> None:
+        self._talk = Talk(connected, autocommit=autocommit, report=_report)
+        self._pump = pump
+        self._settings = plan.settings
+        self._pid = os.getpid()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise InterfaceError(
+                "this connection was opened by another process (before a fork): open a new one"
+                " here; not a byte was sent on the parent's"
+            )
+
+    # -- state ------------------------------------------------------------------------------
+
+    @property
+    def closed(self) -> bool:
+        """The connection is over: closed by us, by the server, or lost."""
+        return self._talk.session.closed
+
+    @property
+    def broken(self) -> bool:
+        """It ended otherwise than by `close`."""
+        return self.closed and self._talk.session.failure is not None
+
+    @property
+    def autocommit(self) -> bool:
+        """True: no transaction is begun for a statement."""
+        return self._talk.autocommit
+
+    @autocommit.setter
+    def autocommit(self, value: bool) -> None:
+        if self._talk.session.transaction_status not in (None, "I"):
+            raise InterfaceError(
+                "autocommit cannot be changed inside a transaction: commit or roll back first"
+            )
+        self._talk.autocommit = value
+
+    @property
+    def transaction_status(self) -> str:
+        """"idle", "in transaction", "in failed transaction", "active", or "unknown" when over.
+
+        Source: PQtransactionStatus.
+        """
+        session = self._talk.session
+        if session.closed:
+            return "unknown"
+        if not session.idle:
+            return "active"
+        return _STATUS[session.transaction_status or "I"]
+
+    @property
+    def in_transaction(self) -> bool:
+        """A transaction block is open, failed or not."""
+        return self._talk.session.transaction_status in ("T", "E") and not self.closed
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What the server reported (ParameterStatus): a copy."""
+        return dict(self._talk.session.parameters)
+
+    @property
+    def server_version(self) -> int:
+        """180006 for 18.6; 0 if the server reported none. Source: PQserverVersion."""
+        return server_version(self._talk.session)
+
+    @property
+    def protocol_version(self) -> tuple[int, int]:
+        """(3, 0) or (3, 2)."""
+        version = self._talk.session.protocol
+        return version >> 16, version & 0xFFFF
+
+    @property
+    def backend_pid(self) -> int | None:
+        """Process ID of the server's backend, as it told us; None if it did not."""
+        return self._talk.session.pid
+
+    @property
+    def settings(self) -> Settings:
+        """What the connection was made with, and where each setting came from."""
+        return self._settings
+
+    @property
+    def target(self) -> Target:
+        """The one of the settings' targets that was reached."""
+        return self._talk.connected.target
+
+    @property
+    def password_used(self) -> bool:
+        """The server really asked for a password. Source: PQconnectionUsedPassword."""
+        return self._talk.connected.password_used
+
+    @property
+    def tls(self) -> tuple[str, str] | None:
+        """TLS version and cipher, or None for plaintext."""
+        secured = self._talk.connected.secured
+        return None if secured is None else (secured.version, secured.cipher)
+
+    @property
+    def notice_handlers(self) -> list[Callable[[Diagnostics], object]]:
+        """Called with each notice; change the list to listen."""
+        return self._talk.notice_handlers
+
+    @property
+    def notification_handlers(self) -> list[Callable[[Notification], object]]:
+        """Called with each notification; change the list to listen."""
+        return self._talk.notification_handlers
+
+    @property
+    def notifications(self) -> list[Notification]:
+        """Notifications that no handler took, oldest first; take them out as you read them."""
+        return self._talk.notifications
+
+    def fileno(self) -> int:
+        """Return the socket's file descriptor, -1 without one."""
+        return int(self._pump.fileno())
+
+    def _timed_out(self, timeout: float | None) -> Timeout:
+        state = "closed" if self.closed else "usable: what ran was cancelled"
+        return Timeout(
+            f"timeout expired after {timeout:g} s; the connection is {state}", sqlstate="57014"
+        )
+
+    # -- Python's own -----------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        target = self.target
+        settings = self._settings
+        place = target.socket_directory or target.hostaddr or target.host
+        return (
+            f"<{type(self).__module__.partition('.')[0]}.{type(self).__name__}"
+            f" host={place!r} port={target.port} dbname={settings['dbname']!r}"
+            f" user={settings['user']!r} {'closed' if self.closed else self.transaction_status}>"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} cannot be pickled or copied: it holds a socket")
+
+
+_STATUS = {"I": "idle", "T": "in transaction", "E": "in failed transaction"}

@@ -1,0 +1,105 @@
+"""What a statement gave: `Result`, a sequence of rows with columns, command tag and row count.
+
+Floor 2, pure. Rows are tuples of Python values. A statement that returns no rows gives an empty
+`Result` whose `columns` are None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Iterator, overload
+
+from purelink.errors import ProgrammingError
+
+if TYPE_CHECKING:
+    from purelink.wire.backend import Column
+
+__all__ = ["Result", "row_count_of"]
+
+
+def row_count_of(command_tag: str | None) -> int:
+    """Return the number of rows in a command tag ("INSERT 0 5", "SELECT 3"); -1 for none.
+
+    Source: PQcmdTuples.
+    """
+    if command_tag is None:
+        return -1
+    last = command_tag.rpartition(" ")[2]
+    if last.isascii() and last.isdigit() and len(last) <= 18:
+        return int(last)
+    return -1
+
+
+class Result(Sequence["tuple[Any, ...]"]):
+    """A statement's result: a sequence of rows, each a tuple.
+
+    Attributes:
+        columns: a `Column` each (name, type_oid, type_modifier, type_size, table_oid,
+            table_column, format); None if the statement returns no rows.
+        rows: the list of tuples itself.
+        command_tag: as the server gave it ("SELECT 3", "INSERT 0 1"); None for an empty query.
+        row_count: rows returned or affected; -1 where the command counts none.
+    """
+
+    __slots__ = ("columns", "command_tag", "rows")
+
+    def __init__(
+        self,
+        rows: list[tuple[Any, ...]],
+        columns: tuple[Column, ...] | None,
+        command_tag: str | None,
+    ) -> None:
+        self.rows = rows
+        self.columns = columns
+        self.command_tag = command_tag
+
+    @property
+    def row_count(self) -> int:
+        """Rows returned or affected, from the command tag; -1 where the command counts none."""
+        return row_count_of(self.command_tag)
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns' names, in order; empty if the statement returns no rows."""
+        return [column.name for column in self.columns or ()]
+
+    def scalar(self) -> Any:
+        """Return the first column of the only row.
+
+        Raises:
+            ProgrammingError: not exactly one row, or no column.
+        """
+        if len(self.rows) != 1 or not self.rows[0]:
+            raise ProgrammingError(
+                f"scalar() needs one row with a column; the result has {len(self.rows)} rows"
+                f" and {len(self.columns or ())} columns"
+            )
+        return self.rows[0][0]
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """Return the rows as dicts by column name; of two columns of one name the last wins."""
+        names = self.column_names
+        return [dict(zip(names, row)) for row in self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Any, ...]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[Any, ...]]: ...
+
+    def __getitem__(self, index: int | slice) -> tuple[Any, ...] | list[tuple[Any, ...]]:
+        return self.rows[index]
+
+    def __bool__(self) -> bool:
+        # A command without rows is still a result: `if connection.query(...)` must not mislead,
+        # so truth is that of a list, as for every sequence.
+        return bool(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<Result {self.command_tag or 'empty'}: {len(self.rows)} rows {self.column_names}>"
