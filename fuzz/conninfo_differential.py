@@ -13,6 +13,7 @@ import argparse
 import re
 import sys
 import time
+from functools import lru_cache
 from random import Random
 from typing import Optional
 
@@ -20,6 +21,8 @@ from fuzz import strings
 from fuzz.libpq import Libpq, NoLibpq, find
 from purelink.conninfo import ConninfoError, parse
 from purelink.conninfo.keywords import SECRETS
+
+__all__ = ["difference", "example", "one", "same_message"]
 
 #: a text is masked only where one of these is in the string (names may be percent-encoded)
 _MAY_HIDE = re.compile("|".join(sorted(SECRETS)) + "|%|://[^:@/]*:[^@/]*@")
@@ -42,9 +45,7 @@ def difference(libpq: Libpq, text: str) -> Optional[str]:
         return None
     if not isinstance(theirs, dict):
         return f"{text!a}: accepted, libpq says {theirs!r}"
-    encoded = {
-        name: value.encode("utf-8", "surrogateescape") for name, value in settings.items()
-    }
+    encoded = {name: value.encode("utf-8", "surrogateescape") for name, value in settings.items()}
     return None if encoded == theirs else f"{text!a}: {encoded}, libpq has {theirs}"
 
 
@@ -58,10 +59,20 @@ def same_message(ours: str, theirs: str, text: str) -> bool:
     return re.fullmatch(pattern, theirs, re.DOTALL) is not None
 
 
-def fuzz_one(libpq: Libpq, data: bytes) -> None:
-    """Try one input of a fuzzer; raises AssertionError on a difference."""
+def example(random: Random) -> bytes:
+    """Return a random connection string, broken or not."""
+    return strings.conninfo(random).encode("utf-8", "surrogateescape")
+
+
+@lru_cache(maxsize=1)
+def _library() -> Libpq:
+    return find()
+
+
+def one(data: bytes) -> None:
+    """Try one input of a fuzzer; raises AssertionError on a difference, NoLibpq without one."""
     text = data.replace(b"\0", b"").decode("utf-8", "surrogateescape")
-    found = difference(libpq, text)
+    found = difference(_library(), text)
     assert found is None, found
 
 

@@ -11,7 +11,7 @@ import ctypes.util
 import importlib.util
 import os
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 __all__ = ["Libpq", "NoLibpq", "find"]
 
@@ -57,12 +57,13 @@ class Libpq:
         options = library.PQconninfoParse(b"", ctypes.byref(self._error))
         self._keywords: list[str] = []
         while True:
-            name = text.from_address(options + len(self._keywords) * _FIELDS * 8).value
-            if name is None:
+            at = options + len(self._keywords) * _FIELDS * ctypes.sizeof(pointer)
+            keyword = text.from_address(at).value
+            if keyword is None:
                 break
-            self._keywords.append(name.decode())
+            self._keywords.append(keyword.decode())
         library.PQconninfoFree(options)
-        self._words = ctypes.c_size_t * (_FIELDS * len(self._keywords))
+        self._words: Any = ctypes.c_size_t * (_FIELDS * len(self._keywords))
 
     @property
     def build(self) -> str:

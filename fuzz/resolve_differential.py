@@ -34,7 +34,7 @@ from purelink.surroundings import gather
 
 #: how a message begins that only an attempt to connect can give
 ATTEMPT = re.compile(
-    'connection to server |could not (translate|parse)|Unix-domain socket path|invalid port number:'
+    "connection to server |could not (translate|parse)|Unix-domain socket path|invalid port number:"
     '|invalid integer value ".*" for connection option "port"',
     re.DOTALL,
 )

@@ -59,6 +59,7 @@ VALUES = {
     ],
 }
 KEYS = ["", "AAAA", "eHh4" * 10 + "eHg=", "eHh4" * 10 + "eHg", "x", "AA=A", "A" * 43 + "=", "é"]
+PASSWORDS = ["p1", "p2", "a\\:b", "a:b", "end\\", "", " sp ", "é", "\udcff"]
 VALID = {
     "sslmode": ["disable", "prefer", "require", "verify-full"],
     "port": ["1", "1,1", "", " 1 "],
@@ -177,7 +178,8 @@ class Cases:
                 if random.random() < 0.05:
                     lines.append(random.choice(("# c", "", "nosuch=1", "host", "\thost=/s ", "=x")))
         if random.random() < 0.03:
-            lines.insert(random.randint(0, len(lines)), "#" + "x" * random.choice((1020, 1021, 1022)))
+            length = random.choice((1020, 1021, 1022))
+            lines.insert(random.randint(0, len(lines)), "#" + "x" * length)
         return random.choice(("\n", "\n", "\r\n")).join(lines) + random.choice(("\n", ""))
 
     def _passfile(self) -> str:
@@ -188,10 +190,10 @@ class Cases:
             port = random.choice(("*", "*", "*", "5432", "1", " 1 ", "05432"))
             dbname = random.choice(("*", "*", "db", "\\*", "d\\:b", "d:b", "root", "u", "é"))
             user = random.choice(("*", "*", "u", "u\\:v", "u:v", "\\u", "root", "back\\\\slash"))
-            password = random.choice(("p1", "p2", "a\\:b", "a:b", "end\\", "", " sp ", "é", "\udcff"))
-            lines.append(":".join((host, port, dbname, user, password)))
+            password = random.choice(PASSWORDS)
+            lines.append(f"{host}:{port}:{dbname}:{user}:{password}")
             if random.random() < 0.1:
-                lines.append(random.choice(("", "#*:*:*:*:c", " *:*:*:*:c", "*:*", "*:*:*:*", "\0x")))
+                lines.append(random.choice(("", "#*:*:*:*:c", " *:*:*:*:c", "*:*:*:*", "\0x")))
         return random.choice(("\n", "\n", "\r\n")).join(lines) + random.choice(("\n", "", "\r"))
 
     def _string(self, settings: list[tuple[str, str]]) -> str:
@@ -219,8 +221,8 @@ class Cases:
 
 def _percent(text: str) -> str:
     return "".join(
-        letter if letter.isalnum() and letter.isascii() else "".join(
-            f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogateescape")
-        )
+        letter
+        if letter.isalnum() and letter.isascii()
+        else "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogateescape"))
         for letter in text
     )

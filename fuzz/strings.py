@@ -28,7 +28,7 @@ VALUES = [
 ]
 BLANKS = [" ", " ", " ", "  ", "\t", "\n", "\v", "\f", "\r", "\r\n", "\x1c", "\x85", "\xa0", ""]
 # what grammar is made of, for blind damage
-NOISE = list(" =='\\\\'%&?@:/,[]\t\nahuq01%é") + ["\udcff", "password=", "%41", "postgres://"]
+NOISE = [*" =='\\\\'%&?@:/,[]\t\nahuq01%é", "\udcff", "password=", "%41", "postgres://"]
 
 
 def conninfo(random: Random) -> str:

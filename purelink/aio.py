@@ -1,6 +1,6 @@
 """The asyncio face: `aconnect` and `AsyncConnection`, method for method like the blocking one.
 
-Floor 4. Tasks that use one connection are queued; a cancelled task leaves it in step, or closed.
+Floor 5. Tasks that use one connection are queued; a cancelled task leaves it in step, or closed.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ class AsyncConnection(Face):
             raise
         return cls(plan, pump, connected, autocommit=autocommit)
 
-    async def _run(
+    async def run(
         self,
         dialogue: Dialogue[T],
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> T:
-        """Run a conversation, one at a time; leave the connection in step, or closed."""
+        """As `Connection.run`."""
         me = asyncio.current_task()
         if self._owner is me and me is not None:
             dialogue.close()
@@ -107,7 +107,7 @@ class AsyncConnection(Face):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> Result:
         """As `Connection.query`."""
-        return await self._run(self._talk.query(sql, parameters), timeout)
+        return await self.run(self._talk.query(sql, parameters), timeout)
 
     async def script(
         self,
@@ -116,17 +116,17 @@ class AsyncConnection(Face):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> list[Result]:
         """As `Connection.script`."""
-        return await self._run(self._talk.script(sql), timeout)
+        return await self.run(self._talk.script(sql), timeout)
 
     # -- transactions -----------------------------------------------------------------------
 
     async def commit(self) -> None:
         """As `Connection.commit`."""
-        await self._run(self._talk.commit())
+        await self.run(self._talk.commit())
 
     async def rollback(self) -> None:
         """As `Connection.rollback`."""
-        await self._run(self._talk.rollback())
+        await self.run(self._talk.rollback())
 
     async def __aenter__(self) -> AsyncConnection:
         return self
@@ -173,7 +173,7 @@ class AsyncConnection(Face):
         if self._pump.quiet():
             return True
         try:
-            await self._run(self._talk.look())
+            await self.run(self._talk.look())
         except Error:
             return False
         return not self.closed
@@ -186,7 +186,7 @@ class AsyncConnection(Face):
         limit = Limit(timeout)
         while not self._talk.notifications:
             try:
-                await self._run(self._waited(limit))
+                await self.run(self._waited(limit))
             except LimitExpired:
                 return None
         return self._talk.notifications.pop(0)

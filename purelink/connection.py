@@ -1,6 +1,6 @@
 """The blocking face: `connect` and `Connection`.
 
-Floor 4. Every method that talks to the server runs one conversation through the blocking pump. Two
+Floor 5. Every method that talks to the server runs one conversation through the blocking pump. Two
 threads that use one connection are queued; a callback that uses its own connection is refused.
 """
 
@@ -81,8 +81,15 @@ class Connection(Face):
             raise
         return cls(plan, pump, connected, autocommit=autocommit)
 
-    def _run(self, dialogue: Dialogue[T], timeout: float | None = None) -> T:
-        """Run a conversation, one at a time; leave the connection in step, or closed."""
+    def run(self, dialogue: Dialogue[T], timeout: float | None = None) -> T:
+        """Run a conversation on this connection, one at a time; leave it in step, or closed.
+
+        For those who write conversations of their own (`purelink.conversation`); `talk` has ours.
+
+        Raises:
+            LocalProtocolError: called from a callback of a conversation under way.
+            Timeout: `timeout` seconds ran out. Whatever the conversation raises.
+        """
         me = threading.get_ident()
         if self._owner == me:
             dialogue.close()
@@ -120,24 +127,24 @@ class Connection(Face):
             ConnectionLost, RemoteProtocolError: the connection is over.
             Timeout: time ran out; `closed` tells whether the connection survived.
         """
-        return self._run(self._talk.query(sql, parameters), timeout)
+        return self.run(self._talk.query(sql, parameters), timeout)
 
     def script(self, sql: str, *, timeout: float | None = None) -> list[Result]:
         """Run any number of statements, without parameters; return their results.
 
         Raises: as `query`; the error of the first statement that fails.
         """
-        return self._run(self._talk.script(sql), timeout)
+        return self.run(self._talk.script(sql), timeout)
 
     # -- transactions -----------------------------------------------------------------------
 
     def commit(self) -> None:
         """Commit the transaction, if one is open. Raises as `query`."""
-        self._run(self._talk.commit())
+        self.run(self._talk.commit())
 
     def rollback(self) -> None:
         """Roll the transaction back, if one is open. Raises as `query`."""
-        self._run(self._talk.rollback())
+        self.run(self._talk.rollback())
 
     def __enter__(self) -> Connection:
         return self
@@ -191,7 +198,7 @@ class Connection(Face):
         if self._pump.quiet():
             return True
         try:
-            self._run(self._talk.look())
+            self.run(self._talk.look())
         except Error:
             return False
         return not self.closed
@@ -205,7 +212,7 @@ class Connection(Face):
         limit = Limit(timeout)
         while not self._talk.notifications:
             try:
-                self._run(self._waited(limit))
+                self.run(self._waited(limit))
             except LimitExpired:
                 return None
         return self._talk.notifications.pop(0)

@@ -1,6 +1,6 @@
 """What both faces of a connection share: making a plan, being asked about the state, the repr.
 
-Floor 4. Nothing here waits: what waits differs between the faces, and is one line a method there.
+Floor 5. Nothing here waits: what waits differs between the faces, and is one line a method there.
 """
 
 from __future__ import annotations
@@ -124,6 +124,11 @@ class Face:
                 "this connection was opened by another process (before a fork): open a new one"
                 " here; not a byte was sent on the parent's"
             )
+
+    @property
+    def talk(self) -> Talk:
+        """The conversations of this connection, for `run`."""
+        return self._talk
 
     # -- state ------------------------------------------------------------------------------
 

@@ -42,7 +42,9 @@ def gather() -> Surroundings:
 
 def default_socket_directory() -> str:
     """Return `/var/run/postgresql` where it exists, as on Debian and Red Hat, else `/tmp`."""
-    return _DEBIAN_DIRECTORY if os.path.isdir(_DEBIAN_DIRECTORY) else _UPSTREAM_DIRECTORY
+    if os.path.isdir(_DEBIAN_DIRECTORY):  # noqa: PTH112 - cheaper to import than pathlib
+        return _DEBIAN_DIRECTORY
+    return _UPSTREAM_DIRECTORY
 
 
 def _environment() -> dict[str, str]:
@@ -88,7 +90,7 @@ class _Files:
 def _read(path: str) -> File | None:
     raw = path.encode("utf-8", "surrogateescape") if os.name == "posix" else path
     try:
-        status = os.stat(raw)
+        status = os.stat(raw)  # noqa: PTH116 - pathlib takes no bytes
     except (OSError, ValueError):
         return None
     is_file = stat.S_ISREG(status.st_mode)
@@ -96,7 +98,7 @@ def _read(path: str) -> File | None:
     content: bytes | None = b""
     if not stat.S_ISDIR(status.st_mode):
         try:
-            with open(raw, "rb") as file:
+            with open(raw, "rb") as file:  # noqa: PTH123
                 content = file.read(_LARGEST_FILE)
         except OSError:
             content = None

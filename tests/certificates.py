@@ -4,6 +4,7 @@ Run `python tests/certificates.py` to write `tests/unit/tls/certificates/` anew.
 belong to nobody: they are made for tests, are public, and secure nothing.
 """
 
+# mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
 import datetime as dt
@@ -226,12 +227,12 @@ def signed() -> None:
                  "-days", "36500", "-subj", "/CN=localhost", *more],
                 check=file == "rsa",
             )  # fmt: skip
-    for algorithm in (hashes.SHA224(), hashes.SHA256(), hashes.SHA384(),
+    for modern in (hashes.SHA224(), hashes.SHA256(), hashes.SHA384(),
                       hashes.SHA512(), hashes.SHA3_256()):  # fmt: skip
-        write_signed(f"rsa-{algorithm.name}", wide, algorithm)
-        write_signed(f"ecdsa-{algorithm.name}", elliptic, algorithm)
-        pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
-        write_signed(f"pss-{algorithm.name}", wide, algorithm, rsa_padding=pss)
+        write_signed(f"rsa-{modern.name}", wide, modern)
+        write_signed(f"ecdsa-{modern.name}", elliptic, modern)
+        pss = padding.PSS(padding.MGF1(modern), modern.digest_size)
+        write_signed(f"pss-{modern.name}", wide, modern, rsa_padding=pss)
     for file, key in (
         ("ed25519", ed25519.Ed25519PrivateKey.generate()),
         ("ed448", ed448.Ed448PrivateKey.generate()),

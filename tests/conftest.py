@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from purelink.testing.endpoint import BorrowedServer
 from purelink.testing.programs import ProgramsMissing, find
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
     AnyServer = Union[Server, BorrowedServer]
 
+# A loaded machine is no reason to fail; the example that did is printed so that it can be kept.
+settings.register_profile("purelink", deadline=None, print_blob=True)
+settings.load_profile("purelink")
+
+SERVERS = {"server", "own_server", "tls_server"}
 CERTIFICATES = Path(__file__).parent / "unit" / "tls" / "certificates"
 
 
@@ -52,11 +58,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow"):
-        return
     skip = pytest.mark.skip(reason="a long run: only with --slow")
     for item in items:
-        if "slow" in item.keywords:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
+        if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(skip)
 
 

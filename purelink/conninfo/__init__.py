@@ -6,6 +6,7 @@ connection takes from the process stands in a `Surroundings`.
 
 from __future__ import annotations
 
+from purelink.conninfo.format import format  # noqa: A004 - the pair of parse
 from purelink.conninfo.parse import parse
 from purelink.conninfo.resolve import resolve
 from purelink.conninfo.settings import Settings, Source, Target
@@ -20,6 +21,7 @@ __all__ = [
     "Source",
     "Surroundings",
     "Target",
+    "format",
     "integer",
     "parse",
     "resolve",

@@ -101,9 +101,7 @@ def password_for(
 
     Source: passwordFromFile, pwdfMatchesString.
     """
-    wanted = tuple(
-        text.encode("utf-8", "surrogateescape") for text in (host, port, dbname, user)
-    )
+    wanted = tuple(text.encode("utf-8", "surrogateescape") for text in (host, port, dbname, user))
     for number, line in _password_lines(content):
         if line.startswith(b"#"):
             continue

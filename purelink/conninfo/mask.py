@@ -1,8 +1,9 @@
 """What may be shown of a connection string: secrets become `***`, nothing else changes.
 
 Floor 1, pure. Hidden are the values of secret keywords (`keywords.SECRETS`), the password in a
-URI, and a word that an error would echo after a secret keyword (in `password=my secret` the
-error is about `secret`, which is half of the password).
+URI, and a word that an error would echo after a secret keyword: `password=my secret` fails on
+`secret`, which is half of the password. What is known to be another setting is no such word.
+Places are pairs (start, end), from 0.
 """
 
 from __future__ import annotations
@@ -11,50 +12,57 @@ import re
 
 from purelink.conninfo.keywords import SECRETS, names
 
-__all__ = ["MASK", "display", "echo", "shown", "uri"]
+__all__ = ["MASK", "display", "echo", "hide", "shown", "uri", "uri_places", "userinfo_places"]
 
 MASK = "***"
 
 # user:password@ as the URI grammar sees it: the first "@" ends it, unless a "/" comes before
-_USERINFO = re.compile(r"://[^:@/]*:([^@/]+)@")
-# a query item of a URI; what cannot be a parameter of libpq 18 is a word of its own
-_ITEM = re.compile(r"(?<=[?&])([^=&]*)(=?)([^&]*)")
-# a secret inside another value, e.g. a connection string given where a dbname is meant
-_ASSIGNED = re.compile(rf"(?<![^\s?&])((?:{'|'.join(sorted(SECRETS))})\s*=\s*)('(?:[^'\\]|\\.)*'?|[^\s&]+)")
+_USERINFO = re.compile("://[^:@/]*:([^@/]+)@")
+
+
+def hide(text: str, places: list[tuple[int, int]]) -> str:
+    """Return a text with `***` at places (in order, not overlapping)."""
+    parts: list[str] = []
+    at = 0
+    for start, end in places:
+        parts += text[at:start], MASK
+        at = end
+    return "".join(parts) + text[at:]
+
+
+def userinfo_places(text: str) -> list[tuple[int, int]]:
+    """Return where passwords stand in the user part of URIs, anywhere in a text."""
+    return [match.span(1) for match in _USERINFO.finditer(text)]
+
+
+def uri_places(text: str) -> list[tuple[int, int]]:
+    """Return where secrets stand in a URI, well-formed or not."""
+    places = userinfo_places(text)[:1]
+    at = text.find("?", places[0][1] if places else 0) + 1
+    secret_before = False
+    for item in text[at:].split("&") if at else ():
+        name, equals, value = item.partition("=")
+        plain = _plain_name(name)
+        end = at + len(item)
+        if equals and plain in SECRETS:
+            secret_before = True
+            if value:
+                places.append((end - len(value), end))
+        elif secret_before and item and plain not in names():
+            places.append((at, end))
+        at = end + 1
+    return places
 
 
 def uri(text: str) -> str:
     """Return a URI as an error may echo it."""
-    text = _USERINFO.sub(_hide_password, text)
-    if "?" not in text:
-        return text
-    secret_seen = False
-
-    def item(match: re.Match[str]) -> str:
-        nonlocal secret_seen
-        name, equals, value = match.groups()
-        plain = _plain_name(name)
-        if plain in SECRETS and equals:
-            secret_seen = True
-            return name + equals + (MASK if value else "")
-        if secret_seen and (name or equals) and plain not in names():
-            return MASK
-        return match.group()
-
-    return _ITEM.sub(item, text)
-
-
-def _hide_password(match: re.Match[str]) -> str:
-    whole = match.group()
-    return whole[: match.start(1) - match.start()] + MASK + "@"
+    return hide(text, uri_places(text))
 
 
 def _plain_name(name: str) -> str:
-    if "%" not in name:
-        return name.strip(" ")
-    return re.sub(
-        "%([0-9a-fA-F]{2})", lambda match: chr(int(match.group(1), 16)), name
-    ).strip(" ")
+    if "%" in name:
+        name = re.sub("%([0-9a-fA-F]{2})", lambda match: chr(int(match.group(1), 16)), name)
+    return name.strip(" ")
 
 
 def echo(text: str, start: int, end: int, *, secret_before: bool) -> str:
@@ -66,10 +74,12 @@ def echo(text: str, start: int, end: int, *, secret_before: bool) -> str:
         return word
     # A URI that went to the key/value parser (a blank before it, another scheme): its
     # password may be cut by a blank or "=", so it is looked for in the whole text.
-    for match in _USERINFO.finditer(text):
-        if match.start(1) < end and match.end(1) > start:
-            return text[start : match.start(1)] + MASK + text[match.end(1) : end]
-    return word
+    places = [
+        (max(left, start) - start, min(right, end) - start)
+        for left, right in userinfo_places(text)
+        if left < end and right > start
+    ]
+    return hide(word, places)
 
 
 def shown(keyword: str, value: str) -> str:
@@ -82,5 +92,6 @@ def shown(keyword: str, value: str) -> str:
 
 
 def display(text: str) -> str:
-    """Return any text with what looks like a secret in it hidden: for tables and reprs."""
-    return _ASSIGNED.sub(rf"\1{MASK}", _USERINFO.sub(_hide_password, text))
+    """Return any text with what looks like a secret hidden: for reprs and tables."""
+    assigned = rf"((?:{'|'.join(sorted(SECRETS))})\s*=\s*)('(?:[^'\\]|\\.)*'?|[^\s&]+)"
+    return re.sub(assigned, rf"\1{MASK}", hide(text, userinfo_places(text)))

@@ -15,7 +15,7 @@ from purelink.conninfo.keywords import RELEASE, SECRETS, names
 from purelink.conninfo.uri import PREFIXES, scan_uri
 from purelink.errors import ConninfoError
 
-__all__ = ["checked", "is_connection_string", "parse", "scan"]
+__all__ = ["checked", "is_connection_string", "item_places", "parse", "scan"]
 
 # C's isspace in the C and UTF-8 locales: neither U+0085 nor U+00A0 nor \x1c
 _BLANK = r" \t\n\v\f\r"
@@ -30,6 +30,8 @@ _ITEM = re.compile(
     f"[{_BLANK}]*",
     re.DOTALL,
 )
+# an item whose quote is not closed, up to the quote
+_OPEN = re.compile(f"([^{_BLANK}=]*)[{_BLANK}]*=[{_BLANK}]*(?=')")
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 
 
@@ -57,7 +59,7 @@ def parse(text: str, *, release: int = RELEASE) -> dict[str, str]:
     ):
         try:
             settings: dict[str, str] = dict(
-                [item.split("=", 1) for item in text.split(" ") if item]  # type: ignore[misc]
+                [item.split("=", 1) for item in text.split(" ") if item]
             )
         except ValueError:
             pass  # a word without "=": perhaps an error, perhaps blanks round the "="
@@ -103,9 +105,7 @@ def checked(text: str, what: str) -> str:
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ConninfoError(
-            f"{what} contains a lone surrogate", position=error.start + 1
-        ) from None
+        raise ConninfoError(f"{what} contains a lone surrogate", position=error.start + 1) from None
 
 
 def _scan_pairs(text: str, known: frozenset[str]) -> list[tuple[str, str, int]]:
@@ -139,6 +139,33 @@ def _scan_pairs(text: str, known: frozenset[str]) -> list[tuple[str, str, int]]:
         secret_before = secret_before or keyword in SECRETS
         at = match.end()
     return items
+
+
+def item_places(text: str) -> list[tuple[str, int, int]]:
+    """Return (keyword, start, end) of each value in a key/value string, from 0, as written.
+
+    Never raises: what cannot be read any more, to the end, belongs to the keyword whose
+    quote is open, or else to "".
+    """
+    places: list[tuple[str, int, int]] = []
+    at = _BLANKS.match(text).end()  # type: ignore[union-attr]
+    while at < len(text):
+        match = _ITEM.match(text, at)
+        if match is None:
+            broken = _OPEN.match(text, at)
+            places.append(
+                ("", at, len(text))
+                if broken is None
+                else (broken.group(1), broken.end(), len(text))
+            )
+            break
+        keyword = match.group(1)
+        if keyword in names() or keyword == "requiressl":
+            places.append((keyword, *match.span(2 if match.group(2) is not None else 3)))
+        else:
+            places.append(("", *match.span()))
+        at = match.end()
+    return places
 
 
 def _broken(text: str, at: int, *, secret_before: bool) -> ConninfoError:

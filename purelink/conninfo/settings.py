@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from purelink.conninfo import mask
+from purelink.conninfo.keywords import SECRETS
 
 __all__ = ["Settings", "Source", "Target"]
 
@@ -61,11 +62,6 @@ class Target(NamedTuple):
             f"port={self.port!r}, socket_directory={self.socket_directory!r}, "
             f"password={password!r}, passfile={self.passfile!r})"
         )
-
-    __str__ = __repr__
-
-    def __format__(self, specification: str) -> str:
-        return format(repr(self), specification)
 
     def __reduce__(self) -> tuple[type[Target], tuple[str | None, ...]]:
         return (Target, (*self[:5], None, self.passfile))
@@ -159,7 +155,7 @@ class Settings(Mapping[str, "str | None"]):
 
     def __reduce__(self) -> tuple[object, ...]:
         kept = {
-            keyword: None if keyword in mask.SECRETS else value
+            keyword: None if keyword in SECRETS else value
             for keyword, value in self._values.items()
         }
         return (

@@ -14,11 +14,11 @@ from purelink.errors import ConninfoError
 if TYPE_CHECKING:
     from purelink.conninfo.surroundings import File, Surroundings
 
-__all__ = ["DEFAULT_PORT", "DEFAULT_USER_HOST", "integer", "split_hosts", "with_passwords"]
+__all__ = ["DEFAULT_PORT", "integer", "split_hosts", "with_passwords"]
 
 DEFAULT_PORT = "5432"
-# what a passfile calls the default socket directory
-DEFAULT_USER_HOST = "localhost"
+# what a passfile calls the default socket directory, and the default where there are no sockets
+LOCALHOST = "localhost"
 
 _BLANKS = " \t\n\v\f\r"
 _LARGEST = 2**31 - 1
@@ -97,7 +97,7 @@ def _target(host: str, hostaddr: str, port: str, default_directory: str) -> Targ
         return Target("name", host, "", port, "")
     if default_directory:
         return Target("socket", "", "", port, default_directory)
-    return Target("name", DEFAULT_USER_HOST, "", port, "")  # no Unix sockets here
+    return Target("name", LOCALHOST, "", port, "")  # no Unix sockets here
 
 
 def with_passwords(
@@ -126,8 +126,8 @@ def with_passwords(
     first_line = 0
     for index, target in enumerate(targets):
         wanted = target.host or target.socket_directory or target.hostaddr
-        if target.kind == "socket" and wanted == surroundings.socket_directory:
-            wanted = DEFAULT_USER_HOST
+        if wanted == surroundings.socket_directory:  # also where hostaddr makes it no socket
+            wanted = LOCALHOST
         match = password_for(file.content or b"", wanted, target.port, dbname, user)
         if match is None:
             found.append(target)

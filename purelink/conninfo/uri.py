@@ -185,16 +185,12 @@ def _decode(piece: str, keyword: str, at: int) -> str:
         if "%" not in head:
             return head
         first, *others = head.encode("utf-8", "surrogateescape").split(b"%")
-        decoded = first + b"".join(
-            [bytes((int(other[:2], 16),)) + other[2:] for other in others]
-        )
+        decoded = first + b"".join([bytes((int(other[:2], 16),)) + other[2:] for other in others])
         return decoded.decode("utf-8", "surrogateescape")
     hidden = keyword in SECRETS or keyword == mask.MASK
     shown = mask.MASK if hidden else piece
     if bad is None:
-        fault = (
-            f'unexpected spaces found in "{shown}", use percent-encoded spaces (%20) instead'
-        )
+        fault = f'unexpected spaces found in "{shown}", use percent-encoded spaces (%20) instead'
     elif bad.group() == "%00":
         fault = f'forbidden value %00 in percent-encoded value: "{shown}"'
     else:

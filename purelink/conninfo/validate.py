@@ -75,8 +75,7 @@ def check_before_hosts_are_shuffled(values: Mapping[str, str | None], *, tls: bo
             )
     if values["sslrootcert"] == "system" and sslmode != "verify-full":
         raise ConninfoError(
-            f'weak sslmode "{sslmode}" may not be used with sslrootcert=system '
-            '(use "verify-full")',
+            f'weak sslmode "{sslmode}" may not be used with sslrootcert=system (use "verify-full")',
             keyword="sslmode",
         )
     _check_tls_versions(values)

@@ -1,6 +1,6 @@
 """Connecting as libpq 18 does: host by host, address by address, one encryption after another.
 
-Floor 2, pure. `connect` tries the targets of the settings until one is fit, and tells the whole
+Floor 3, pure. `connect` tries the targets of the settings until one is fit, and tells the whole
 story of all attempts when none is. What follows what is decided in one table, `_next_after`'s
 docstring; the texts are libpq's, one prefixed line an attempt.
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from purelink.conninfo import integer
 from purelink.conversation.fitness import is_fit
+from purelink.conversation.spelling import spell_error
 from purelink.errors import (
     AuthenticationError,
     ConnectError,
@@ -23,6 +24,7 @@ from purelink.errors import (
     Diagnostics,
     RemoteProtocolError,
 )
+from purelink.tls.checks import check_certificate_mode
 from purelink.values.encodings import codec_of
 from purelink.wire import codes, frontend
 from purelink.wire.auth import Authentication
@@ -358,6 +360,7 @@ class _Attempt:
             message = self._message()
             minimum = _VERSIONS[self.settings["min_protocol_version"] or "3.0"]
             yield from startup(session, message, authentication, minimum=minimum)
+            check_certificate_mode(self.settings["sslcertmode"] or "allow", self.secured)
         except Refused as refused:
             raise self._refused(refused, authentication) from None
         except (AuthenticationError, RemoteProtocolError) as error:
@@ -365,7 +368,8 @@ class _Attempt:
         except ConnectionLost as error:
             raise _Failed(str(error), STOP, cause=error, diagnostics=error.diagnostics) from error
         except OSError as error:
-            raise _Failed(_network(error), STOP, cause=error) from error
+            text = getattr(error, "text", None) or _network(error)
+            raise _Failed(text, STOP, cause=error) from error
         connected = Connected(session, self.target, self.address)
         connected.secured, connected.tls, connected.opened = self.secured, self.tls, opened
         connected.password_used = authentication.password_used
@@ -469,14 +473,14 @@ class _Attempt:
             user=user.encode("utf-8", "surrogateescape"),
             password=password,
             nonce=partial(plan.entropy, 18),
-            require_auth=settings["require_auth"] or None,
+            # an empty one is not "none given": libpq then refuses whatever is asked for
+            require_auth=settings["require_auth"],
             channel_binding=settings["channel_binding"] or "prefer",
             tls=self.secured is not None,
             end_point_hash=end_point_hash,
-            verified_tls=self.secured is not None
-            and (settings["sslmode"] or "") in ("verify-ca", "verify-full"),
-            scram_client_key=_key(settings["scram_client_key"]),
-            scram_server_key=_key(settings["scram_server_key"]),
+            verified_tls=self.secured is not None and settings["sslmode"] == "verify-full",
+            scram_client_key=settings["scram_client_key"],
+            scram_server_key=settings["scram_server_key"],
             max_iterations=plan.max_iterations,
             oauth_token=token,
             oauth_issuer=settings["oauth_issuer"],
@@ -525,15 +529,6 @@ def _requested(settings: Settings) -> int:
     return codes.PROTOCOL_3_2 if lowest in ("3.2", "latest") else codes.PROTOCOL_3_0
 
 
-def _key(text: str | None) -> bytes | None:
-    if text is None:
-        return None
-    from base64 import b64decode
-
-    # conninfo has checked that it is 32 bytes of strict base64
-    return b64decode(text)
-
-
 def _network(error: OSError) -> str:
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
         return CLOSED_UNEXPECTEDLY
@@ -555,26 +550,4 @@ def _prefix(target: Target, address: Address) -> str:
     shown = target.hostaddr if target.kind == "address" else target.host
     resolved = "" if shown == address.host or target.kind == "address" else f" ({address.host})"
     return f'connection to server at "{shown}"{resolved}, port {target.port} failed: '
-
-
-def spell_error(diagnostics: Diagnostics) -> str:
-    """Return an error as libpq's default verbosity prints it, without a trailing newline.
-
-    Source: pqBuildErrorMessage3 (no query text is known here, so no LINE).
-    """
-    if not diagnostics.fields:
-        return "no error message available"
-    severity = diagnostics.severity
-    lead = f"{severity}:  " if severity else ""
-    text = lead + (diagnostics.message_primary or "")
-    for title, value in (
-        ("DETAIL", diagnostics.message_detail),
-        ("HINT", diagnostics.message_hint),
-        ("QUERY", diagnostics.internal_query),
-        ("CONTEXT", diagnostics.context),
-    ):
-        if value:
-            text += f"\n{title}:  {value}"
-    return text
-
 

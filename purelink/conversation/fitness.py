@@ -1,6 +1,6 @@
 """Is this server the kind we want? `target_session_attrs` decided after ReadyForQuery.
 
-Floor 2, pure. What the server reported at startup is believed (14 and later); older ones are asked
+Floor 3, pure. What the server reported at startup is believed (14 and later); older ones are asked
 by a simple query. Source: `fe-connect.c` (CONNECTION_CHECK_TARGET and the states behind it).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from purelink.conversation.spelling import spell_error
 from purelink.errors import ConnectionLost, RemoteProtocolError
 from purelink.values.rows import text_row_decoder
 from purelink.wire.dialogues import simple_query, until_idle
@@ -90,8 +91,6 @@ class _Reply:
 
 
 def _ask(session: Session, sql: str) -> Dialogue[_Reply]:
-    from purelink.conversation.connect import spell_error
-
     data = simple_query(session, sql.encode(), lambda columns: text_row_decoder(columns))
     try:
         yield from until_idle(session, data=data)

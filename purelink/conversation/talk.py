@@ -1,6 +1,6 @@
 """The conversations of an open connection: query, script, transactions, recovery, the end.
 
-Floor 2, pure. A `Talk` is one connection's side of them all; a face (blocking or asyncio) runs each
+Floor 3, pure. A `Talk` is one connection's side of them all; a face (blocking or asyncio) runs each
 through its pump, one line a method. Every generator leaves the session in step, or over.
 """
 

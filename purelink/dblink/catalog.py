@@ -22,6 +22,7 @@ from purelink.dblink.options import (
     SERVER,
     WRAPPER,
     ForeignServer,
+    HoldsPasswords,
     Options,
     Server,
     Wrapper,
@@ -60,7 +61,7 @@ PUBLIC = "public"
 CONNECT_U = ("dblink_connect_u(text)", "dblink_connect_u(text,text)")
 
 
-class Catalog:
+class Catalog(HoldsPasswords):
     """Foreign servers, user mappings and grants.
 
     Args:
@@ -91,9 +92,6 @@ class Catalog:
     def __repr__(self) -> str:
         mappings = sum(len(server.mappings) for server in self.servers.values())
         return f"<Catalog: servers {list(self.servers)}, {mappings} user mappings>"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a Catalog holds passwords: it cannot be pickled; see to_toml")
 
     @classmethod
     def from_toml(

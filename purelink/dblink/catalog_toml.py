@@ -92,6 +92,8 @@ def _read_server(catalog: Catalog, name: str, entry: object) -> None:
 def _parsed(text: str) -> Any:
     try:
         return _reader().loads(text)
+    except RecursionError:
+        told = "nested too deeply"
     except ValueError as error:
         told = str(error).split("\n", 1)[0]
     # Outside the except: the reader's error holds the whole text, passwords and all.

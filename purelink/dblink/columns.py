@@ -28,11 +28,11 @@ from purelink.dblink.refusals import (
     syntax_error_at_end,
     unterminated,
 )
-from purelink.errors import InterfaceError
+from purelink.errors import DatabaseError, InterfaceError, ProgrammingError
 from purelink.values import oids
 
 if TYPE_CHECKING:
-    from purelink.errors import DatabaseError
+    from collections.abc import Iterator
 
 __all__ = ["STATUS", "Column", "Columns", "check_rows", "check_status", "declared"]
 
@@ -68,7 +68,7 @@ _RESERVED = frozenset(
     or order outer overlaps placing primary references returning right select session_user
     similar some symmetric system_user table tablesample then to trailing true union unique
     user using variadic verbose when where window with
-    """.split()  # noqa: SIM905 - 101 words
+    """.split()
 )
 
 _COLLATABLE = {oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME}
@@ -127,23 +127,26 @@ def _comment_end(text: str, position: int) -> int:
     return position
 
 
-def _items(tokens: list[_Token]) -> list[list[_Token]]:
-    # at the commas that stand in no brackets
+def _items(tokens: list[_Token]) -> tuple[list[list[_Token]], str, bool]:
+    # Split at the commas that stand in no parentheses. Also: the mark that ends the list ("":
+    # the text does), and whether the list is wrong for it. Errors before it come first.
     items: list[list[_Token]] = [[]]
     depth = 0
     for token in tokens:
         if token.kind == "mark":
-            depth += (token.text in "([") - (token.text in ")]")
+            depth += (token.text == "(") - (token.text == ")")
             if depth < 0 or token.text == ";":
-                raise syntax_error(token.text)
+                return items, token.text, True
             if token.text == "," and depth == 0:
                 items.append([])
                 continue
         items[-1].append(token)
-    if depth:
-        # the bracket that ends the list would close the open one
-        raise syntax_error_at_end()
-    return items
+    # the parenthesis that ends the list would close the open one
+    return (items, "", True) if depth else (items, ")", False)
+
+
+def _stopped(after: str) -> DatabaseError:
+    return syntax_error(after) if after else syntax_error_at_end()
 
 
 def _name(token: _Token) -> str:
@@ -158,17 +161,39 @@ def _name(token: _Token) -> str:
     return clip(name)[0]
 
 
-def _column(name: str, tokens: list[_Token]) -> tuple[Column, bool]:
-    # the column, and whether it says SETOF
-    words = [token.text.lower() if token.kind == "word" else "" for token in tokens]
-    collated = "collate" in words
-    end = words.index("collate") if collated else len(tokens)
-    setof = words[0] == "setof"
-    text = "".join(" " * token.spaced + token.text for token in tokens[setof:end]).strip()
-    oid, typmod = values.type_named(text)
-    if collated and oids.ELEMENT_OF.get(oid, oid) not in _COLLATABLE:
+def _column(name: str, tokens: list[_Token], after: str) -> tuple[Column, bool]:
+    # the column, and whether it says SETOF; `after` is the mark that follows in the SQL
+    for place, token in enumerate(tokens):
+        if token.kind == "string":
+            raise syntax_error(token.text)
+        if token.kind == "word" and token.text.lower() == "collate":
+            _check_collation(tokens[place + 1 :], after)
+            collated, tokens, after = True, tokens[:place], token.text
+            break
+    else:
+        collated = False
+    setof = bool(tokens) and tokens[0].text.lower() == "setof"
+    text = "".join(" " * token.spaced + token.text for token in tokens[setof:]).strip()
+    try:
+        oid, typmod = values.type_named(text)
+    except ProgrammingError as error:
+        if error.message != "syntax error at end of input":
+            raise
+        raise _stopped(after) from None
+    if collated and not setof and oids.ELEMENT_OF.get(oid, oid) not in _COLLATABLE:
         raise not_collatable(oids.kind_name(oid))
     return Column(name, oid, typmod, text), setof
+
+
+def _check_collation(tokens: list[_Token], after: str) -> None:
+    # a name, with dots; which one changes nothing here
+    for place, token in enumerate(tokens):
+        if place == 0:
+            _name(token)
+        elif token.text != "." if place % 2 else token.kind not in ("word", "quoted"):
+            raise syntax_error(token.text)
+    if len(tokens) % 2 == 0:
+        raise _stopped(after)
 
 
 def declared(columns: Columns) -> tuple[Column, ...] | None:
@@ -188,7 +213,18 @@ def declared(columns: Columns) -> tuple[Column, ...] | None:
     """
     if columns is None:
         return None
-    found = [_column(name, tokens) for name, tokens in _pairs(columns)]
+    found: list[tuple[Column, bool]] = []
+    unknown = None
+    for one in _written(columns) if isinstance(columns, str) else _paired(columns):
+        try:
+            found.append(_column(*one))
+        except DatabaseError as error:
+            # the server reads the whole list before it looks for types
+            if error.sqlstate == "42601":
+                raise
+            unknown = unknown or error
+    if unknown is not None:
+        raise unknown
     names: set[str] = set()
     for column, _ in found:
         if column.name in names:
@@ -204,37 +240,39 @@ def declared(columns: Columns) -> tuple[Column, ...] | None:
     return tuple(column for column, _ in found)
 
 
-def _pairs(columns: str | Sequence[tuple[str, str]]) -> list[tuple[str, list[_Token]]]:
-    if isinstance(columns, str):
-        items = _items(_tokens(checked_text(columns)))
-        pairs = []
-        for item, following in zip(items, [*items[1:], None]):
-            after = ")" if following is None else ","
-            if not item:
-                raise syntax_error(after)
-            name = _name(item[0])
-            if len(item) == 1:
-                raise syntax_error(after)
-            pairs.append((name, item[1:]))
-        return pairs
-    pairs = []
-    for name, kind in _given(columns):
-        (tokens, *more) = _items(_tokens(checked_text(kind)))
-        if more or not tokens:
-            raise syntax_error("," if more else ")")
+def _written(text: str) -> Iterator[tuple[str, list[_Token], str]]:
+    items, end, wrong = _items(_tokens(checked_text(text)))
+    for place, item in enumerate(items, 1):
+        after = end if place == len(items) else ","
+        if not item:
+            raise _stopped(after)
+        name = _name(item[0])
+        if len(item) == 1:
+            raise _stopped(after)
+        yield name, item[1:], after
+    if wrong:
+        raise _stopped(end)
+
+
+def _paired(pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, list[_Token], str]]:
+    for name, kind in _given(pairs):
+        items, end, wrong = _items(_tokens(checked_text(kind)))
         if not name:
             raise empty_name()
-        pairs.append((clip(name)[0], tokens))
-    return pairs
+        after = "," if len(items) > 1 else end
+        yield clip(name)[0], items[0], after
+        if wrong or len(items) > 1:
+            raise _stopped(after)
 
 
-def _given(columns: Any) -> list[tuple[str, str]]:
+def _given(columns: Any) -> list[Any]:
     try:
-        given = [(name, kind) for name, kind in columns]
-    except (TypeError, ValueError):
+        given = [(None, None) if isinstance(pair, str) else tuple(pair) for pair in columns]
+    except TypeError:
         given = [(None, None)]
-    if not all(isinstance(name, str) and isinstance(kind, str) for name, kind in given):
-        raise InterfaceError("columns must be text, or pairs of a name and a type, or None")
+    for pair in given:
+        if len(pair) != 2 or not isinstance(pair[0], str) or not isinstance(pair[1], str):
+            raise InterfaceError("columns must be text, or pairs of a name and a type, or None")
     return given
 
 

@@ -70,11 +70,22 @@ class Slot(Generic[L]):
         began: the transaction is one that dblink_open began.
         pending: a query was sent asynchronously and its last, empty result not yet taken.
         error_text: libpq's last error text for this link; "" for none.
+        query: what was sent last asynchronously, for the LINE of its errors; None for none.
+        reading: the result that is being read in pieces, or None.
 
     Source: remoteConn (dblink.c), and of a PGconn what dblink looks at.
     """
 
-    __slots__ = ("began", "cursors", "error_text", "link", "name", "pending")
+    __slots__ = (
+        "began",
+        "cursors",
+        "error_text",
+        "link",
+        "name",
+        "pending",
+        "query",
+        "reading",
+    )
 
     def __init__(self, name: str | None, link: L) -> None:
         self.name = name
@@ -83,6 +94,8 @@ class Slot(Generic[L]):
         self.began = False
         self.pending = False
         self.error_text = ""
+        self.query: str | None = None
+        self.reading: object = None
 
     def __repr__(self) -> str:
         name = "unnamed" if self.name is None else f'"{shown(self.name)}"'
@@ -144,6 +157,7 @@ class Slot(Generic[L]):
     def drained(self) -> None:
         """The last, empty result was taken: the link is free."""
         self.pending = False
+        self.reading = None
 
     def failed(self, text: str) -> None:
         """Keep libpq's error text for dblink_error_message (`ERROR:  …`, newline or not)."""

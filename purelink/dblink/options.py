@@ -160,7 +160,16 @@ def edited(
     return new
 
 
-class Wrapper:
+class HoldsPasswords:
+    """What must not be pickled, because passwords are in it."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"a {type(self).__name__} holds passwords: it cannot be pickled")
+
+
+class Wrapper(HoldsPasswords):
     """A foreign-data wrapper; `validated`: dblink_fdw_validator looks at every option."""
 
     __slots__ = ("options", "validated")
@@ -170,7 +179,7 @@ class Wrapper:
         self.options: dict[str, str] = {}
 
 
-class Server:
+class Server(HoldsPasswords):
     """A foreign server: its options, its user mappings by role, who has USAGE."""
 
     __slots__ = ("mappings", "name", "options", "owner", "usage", "wrapper")
@@ -185,7 +194,7 @@ class Server:
         self.usage: dict[str, None] = {owner: None}
 
 
-class ForeignServer:
+class ForeignServer(HoldsPasswords):
     """A foreign server as one user sees it: the options of all three contexts.
 
     What a look-up gives and `compose` takes, whether from a `Catalog` or from the system tables
@@ -206,9 +215,6 @@ class ForeignServer:
         self.wrapper_options = wrapper_options
         self.server_options = server_options
         self.mapping_options = mapping_options
-
-    def __reduce__(self) -> str:
-        raise TypeError("a ForeignServer holds passwords: it cannot be pickled")
 
     def __repr__(self) -> str:
         return (

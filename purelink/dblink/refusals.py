@@ -116,11 +116,13 @@ def link_error(diagnostics: Diagnostics) -> DatabaseError:
 
 # --- names as they may be shown -------------------------------------------------------------
 
-# Both patterns rather mask too much than too little: what fits them is no sensible name.
-_URI_SECRET = re.compile(r"(://[^/@:]*:).*(?=@)|([?&][^=&]*=)[^&]*", re.DOTALL)
+# These rather mask too much than too little: what fits them is no sensible name. Each takes linear
+# time, for a name may come from a stranger.
+_URI_USER = re.compile(r"://[^/@:]*:")
+_URI_VALUE = re.compile(r"([?&][^=&?]*=)[^&]*")
 # A blank in a password that should have been quoted: all up to the next `word=` goes.
 _KEYWORD_SECRET = re.compile(
-    r"((?:pass(?:word|wd)?|_key|_secret)\s*=\s*)(?:'(?:[^'\\]|\\.)*'?)?.*?(?=\s+\w+\s*=|\Z)",
+    r"((?:pass(?:word|wd)?|_key|_secret)\s*=\s*)(?:'(?:[^'\\]|\\.)*'?)?.*?(?=\s\w+\s*=|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 
@@ -128,7 +130,10 @@ _KEYWORD_SECRET = re.compile(
 def shown(name: str) -> str:
     """Return `name` as texts may show it: secrets of a connection string as `***`."""
     if "://" in name:
-        name = _URI_SECRET.sub(lambda found: (found[1] or found[2]) + "***", name)
+        user, last = _URI_USER.search(name), name.rfind("@")
+        if user is not None and user.end() <= last:
+            name = f"{name[: user.end()]}***{name[last:]}"
+        name = _URI_VALUE.sub(r"\1***", name)
     return _KEYWORD_SECRET.sub(r"\1***", name)
 
 
@@ -208,6 +213,14 @@ commit_failed = Refusal("XX000", "commit error: %s")
 not_a_row_type = Refusal("XX000", "return type must be a row type")
 argument_count = Refusal("XX000", "wrong number of arguments")
 key_not_encoded = Refusal("XX000", "could not encode SCRAM %s key")  # "client" or "server"
+
+# purelink's own: docs/differences.md
+file_refused = Refusal(
+    "42501",
+    'permission denied to name a local file: connection option "%s"',
+    "A session that is not a superuser may not make this program read or write its files.",
+    "Leave the option out, or allow it: Session(allow_files=True).",
+)
 
 # the server's own words around dblink: DDL of foreign servers, roles, options
 role_loop = Refusal("0LP01", 'role "%s" is a member of role "%s"')

@@ -1,6 +1,6 @@
 """The asyncio pump: one plain Protocol, no streams, no task of its own.
 
-Floor 3. Works on every loop that has `create_connection` (Proactor and uvloop too): `add_reader`
+Floor 4. Works on every loop that has `create_connection` (Proactor and uvloop too): `add_reader`
 is never used. The transport is always raw; TLS is an `Engine` fed with its bytes. `data_received`
 gathers, and wakes the one waiting reader when there is enough. A cancelled wait loses
 nothing: what was received stays, what is to be sent is the transport's.
@@ -169,7 +169,8 @@ class AsyncPump:
             while True:
                 try:
                     given = await grants[type(want)](self, want)
-                except Exception as error:
+                except BaseException as error:
+                    # Interrupts too: a dialogue may still have a channel to close.
                     want = throw(error)
                 else:
                     want = send(given)
@@ -283,12 +284,16 @@ class AsyncPump:
                     data = engine.drain()
                     if data and not wire.transport.is_closing():
                         wire.transport.write(data)
-                if not done:
+                if done:
+                    break
+                try:
                     received = await self._gather(wire, first)
-                    if received:
-                        engine.feed(received)
-                    else:
-                        engine.eof()
+                except OSError as error:
+                    raise tls.system_failure(error) from error
+                if received:
+                    engine.feed(received)
+                else:
+                    engine.eof()
             secured: Secured = engine.secured()
             tls.check(want.settings, secured)
         except BaseException:

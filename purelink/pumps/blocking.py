@@ -1,6 +1,6 @@
 """The blocking pump: plain sockets, no thread, no event loop.
 
-Floor 3. `BlockingPump.run(dialogue)` grants wants until the dialogue returns. One pump has one
+Floor 4. `BlockingPump.run(dialogue)` grants wants until the dialogue returns. One pump has one
 channel, which lives from `Open` to `Close`. A read without a limit is one `recv`; a limit adds a
 `poll`. A write that would block is interleaved with reading, so that two writing sides
 cannot lock each other. Interrupting a wait (Ctrl-C) loses nothing: what was received and what is
@@ -9,6 +9,7 @@ still to be sent is kept for the next run.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import time
@@ -82,7 +83,8 @@ class BlockingPump:
             while True:
                 try:
                     given = grant[type(want)](self, want)
-                except Exception as error:
+                except BaseException as error:
+                    # Interrupts too: a dialogue may still have a channel to close.
                     want = throw(error)
                 else:
                     want = send(given)
@@ -159,15 +161,23 @@ class BlockingPump:
         while not done:
             try:
                 done = engine.handshake()
-            finally:
+            except OSError:
+                # The alert is a courtesy; its own failure must not hide ours.
+                with contextlib.suppress(OSError):
+                    self._flush(engine.drain(), want)
+                raise
+            try:
                 self._flush(engine.drain(), want)
-            if not done:
+                if done:
+                    break
                 self._wait(want, reading=True)
                 data = self._socket.recv(CHUNK)
-                if data:
-                    engine.feed(data)
-                else:
-                    engine.eof()
+            except OSError as error:
+                raise tls.system_failure(error) from error
+            if data:
+                engine.feed(data)
+            else:
+                engine.eof()
         secured: Secured = engine.secured()
         tls.check(want.settings, secured)
         self._engine = engine

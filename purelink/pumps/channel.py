@@ -1,6 +1,6 @@
 """What both pumps share: when a read has gathered enough, and TLS over bytes.
 
-Floor 3. `Gathering` holds what was received and not handed out yet; nothing received is ever
+Floor 4. `Gathering` holds what was received and not handed out yet; nothing received is ever
 dropped, not by a time limit nor by a cancelled task, so a connection can be brought back into
 step. TLS is an `Engine` fed with ciphertext: the socket stays raw in both pumps.
 """

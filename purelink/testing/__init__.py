@@ -1,6 +1,6 @@
 """What other people import to test their own code, and what our own tests stand on.
 
-Floor 5. `Server` is a throw-away PostgreSQL (`purelink.testing.server`). Importing this package
+Floor 6. `Server` is a throw-away PostgreSQL (`purelink.testing.server`). Importing this package
 imports none of its modules, and none of them imports a third party before it is used.
 """
 

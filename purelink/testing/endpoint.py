@@ -1,6 +1,6 @@
 """How a test reaches a server, whoever runs it: its address, its superuser, psql on it.
 
-Floor 5; standard library, and `conninfo` to read a borrowed server's connection string.
+Floor 6; standard library, and `conninfo` to read a borrowed server's connection string.
 """
 
 from __future__ import annotations

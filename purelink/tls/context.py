@@ -31,6 +31,8 @@ _PASSPHRASE_BYTES = 1023
 
 _LARGEST_KEY = 1 << 20
 
+_WINDOWS = os.name == "nt"
+
 _OPENINGS = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN X509 CERTIFICATE-----")
 _TRUSTED_OPENING = b"-----BEGIN TRUSTED CERTIFICATE-----"
 
@@ -81,19 +83,16 @@ def _bound_versions(context: ssl.SSLContext, settings: TLSSettings) -> None:
         ("minimum", settings.ssl_min_protocol_version, "minimum_version", "MINIMUM_SUPPORTED"),
         ("maximum", settings.ssl_max_protocol_version, "maximum_version", "MAXIMUM_SUPPORTED"),
     ):
-        version = versions.get((asked or "").lower())
-        if asked and version is None:
+        if asked and asked.lower() not in versions:
             raise TLSFailure(f'invalid value "{asked}" for {which} SSL protocol version')
-        if version is None or version == versions["tlsv1.2"] == getattr(context, attribute):
-            bound = getattr(ssl.TLSVersion, unbound) if version is None else version
-            setattr(context, attribute, bound)
-        elif version >= ssl.TLSVersion.TLSv1_2:
-            setattr(context, attribute, version)
-        else:
-            # Python deprecates 1.0 and 1.1; who asks for them by name knows.
+        bound = versions[asked.lower()] if asked else getattr(ssl.TLSVersion, unbound)
+        if bound in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
+            # Python deprecates them; who asks for them by name knows.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
-                setattr(context, attribute, version)
+                setattr(context, attribute, bound)
+        else:
+            setattr(context, attribute, bound)
 
 
 def _load_trust(context: ssl.SSLContext, settings: TLSSettings) -> None:
@@ -149,7 +148,7 @@ def _load_certificate(context: ssl.SSLContext, settings: TLSSettings) -> bool:
         raise TLSFailure(f'could not open certificate file "{path}": {_said(error)}') from error
     _check_certificate_file(path)
     key: str | None = settings.sslkey or None
-    if key is not None and ":" in key and not (os.name == "nt" and key[1:2] == ":"):
+    if key is not None and ":" in key and not (_WINDOWS and key[1:2] == ":"):
         engine = key.partition(":")[0]
         raise TLSFailure(f'could not load SSL engine "{engine}": purelink cannot use key engines')
     if key is None and settings.lend:
@@ -213,7 +212,7 @@ def check_key_file(path: str) -> None:
         raise TLSFailure(f'private key file "{path}" is not a regular file')
     # root's files may be readable by a group: system-wide keys
     forbidden = 0o037 if found.st_uid == 0 else 0o077
-    if os.name != "nt" and found.st_mode & forbidden:
+    if not _WINDOWS and found.st_mode & forbidden:
         raise TLSFailure(
             f'private key file "{path}" has group or world access; file must have permissions '
             "u=rw (0600) or less if owned by the current user, or permissions u=rw,g=r (0640) "

@@ -68,8 +68,9 @@ def words(error: ssl.SSLError) -> str:
         return "certificate verify failed"
     if reason == "UNEXPECTED_EOF_WHILE_READING":
         return "unexpected eof while reading"
-    text = error.strerror if isinstance(error.strerror, str) else str(error)
-    found = _SHAPE.fullmatch(text)
+    # (number, text) where the C code raised it, (text,) elsewhere
+    text = error.args[-1] if error.args else ""
+    found = _SHAPE.fullmatch(text if isinstance(text, str) else "")
     said = found.group("words") if found is not None else ""
     if said.startswith("certificate verify failed:"):
         return "certificate verify failed"

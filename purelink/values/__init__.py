@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from purelink.values.input import input_function as input_function
-
     from purelink.values.encodings import codec_of as codec_of
+    from purelink.values.input import input_function as input_function
     from purelink.values.interval import Interval as Interval
     from purelink.values.parameters import Json as Json
     from purelink.values.parameters import Jsonb as Jsonb

@@ -5,12 +5,19 @@ Floor 1, pure. What a server sends is hostile, so a quotation is cut and made pr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from purelink.errors import DataError, Diagnostics, server_error
 
-__all__ = ["input_error", "malformed", "quoted", "unholdable"]
+if TYPE_CHECKING:
+    from purelink.errors import DatabaseError
+
+__all__ = ["cited", "input_error", "input_syntax", "malformed", "quoted", "unholdable"]
 
 #: characters of a value that an error may quote
 _SHOWN = 60
+#: characters of a value in an error that is worded as the server's
+_CITED = 100
 
 
 def quoted(text: str) -> str:
@@ -44,9 +51,23 @@ def unholdable(kind: str, text: str, holder: str) -> DataError:
     )
 
 
-def input_error(sqlstate: str, message: str, detail: str | None = None) -> Exception:
+def input_error(
+    sqlstate: str, message: str, detail: str | None = None, hint: str | None = None
+) -> DatabaseError:
     """Return the error that PostgreSQL's own input function would report."""
     fields = {"S": "ERROR", "V": "ERROR", "C": sqlstate, "M": message}
     if detail is not None:
         fields["D"] = detail
+    if hint is not None:
+        fields["H"] = hint
     return server_error(Diagnostics(fields))
+
+
+def input_syntax(kind: str, text: str, sqlstate: str = "22P02") -> DatabaseError:
+    """Return `invalid input syntax for type …: "…"`, long values cut."""
+    return input_error(sqlstate, f"invalid input syntax for type {kind}: {cited(text)}")
+
+
+def cited(text: str) -> str:
+    """Return a value as PostgreSQL cites it, in double quotes; cut after 100 characters."""
+    return f'"{text}"' if len(text) <= _CITED else f'"{text[:_CITED]}…"'

@@ -107,10 +107,9 @@ class RowCounter(RowDecoder):
             position = start
             while True:
                 gone: list[Any] = []
-                before = position
                 position, _ = frame(buffer, position, end, gone)
                 self.count += len(gone)
-                if position == before:
+                if len(gone) < _STRETCH:
                     return position
 
         super().__init__(decode)
@@ -128,9 +127,9 @@ def raw_row_decoder(columns: Sequence[ColumnLike]) -> RowDecoder:
     def decode(buffer: bytes, start: int, end: int, rows: list[Any]) -> int:
         position = start
         while True:
-            before = position
+            before = len(rows)
             position, _ = frame(buffer, position, end, rows)
-            if position == before:
+            if len(rows) - before < _STRETCH:
                 return position
 
     return RowDecoder(decode)
@@ -194,8 +193,6 @@ def _converting(converters: list[Converter]) -> RowDecoder:
             before = position
             raw: list[tuple[bytes | None, ...]] = []
             position, nulls = frame(buffer, position, end, raw)
-            if not raw:
-                return position
             if len(raw) < _FEW or not bulks:
                 _row_by_row(raw, singles, rows, buffer, before)
             else:
@@ -205,6 +202,8 @@ def _converting(converters: list[Converter]) -> RowDecoder:
                     _row_by_row(raw, singles, rows, buffer, before)
                 else:
                     rows.extend(zip(*columns))
+            if len(raw) < _STRETCH:
+                return position
 
     return RowDecoder(decode)
 

@@ -276,13 +276,14 @@ class Registry:
     def text_decoder(self, oid: int, styles: Styles = DEFAULT_STYLES) -> TextDecoder:
         """Return the decoder of a type's text; an unknown type's is `str`."""
         key = (oid, styles)
-        decoder = self._made.get(key)
+        made = self._made if self._own else _SHARED
+        decoder = made.get(key)
         if decoder is None:
             decoder = self._make(oid, styles)
             if decoder is not str:
-                if len(self._made) >= 1000:  # styles come from the server
-                    self._made.clear()
-                self._made[key] = decoder
+                if len(made) >= 1000:  # styles come from the server
+                    made.clear()
+                made[key] = decoder
         return decoder
 
     def _make(self, oid: int, styles: Styles) -> TextDecoder:
@@ -310,6 +311,8 @@ class Registry:
         return str
 
 
+#: what registries without an overlay have made
+_SHARED: dict[tuple[int, Styles], TextDecoder] = {}
 DEFAULT_REGISTRY = Registry()
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "function_call",
     "peek",
     "read",
+    "send",
     "simple_query",
     "until_answer",
     "until_idle",
@@ -294,6 +295,15 @@ def fail_copy(session: Session, reason: str) -> bytes:
         data += _SYNC
     session.end_copy()
     return data
+
+
+def send(data: bytes, limit: Limit | None = None) -> Dialogue[None]:
+    """Send bytes without waiting for an answer.
+
+    Raises:
+        OSError: the channel is broken.
+    """
+    yield Deliver(data, limit=limit)
 
 
 def deliver_copy(data: bytes, limit: Limit | None = None) -> Dialogue[bool]:

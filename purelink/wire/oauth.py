@@ -117,7 +117,7 @@ def _check_issuer(uri: str, issuer: str) -> None:
     found = issuer_of(uri)
     if found != expected:
         raise AuthenticationError(
-            f"server's discovery document at {_shown(uri)} (issuer \"{_shown(found)}\") is"
+            f'server\'s discovery document at {_shown(uri)} (issuer "{_shown(found)}") is'
             f" incompatible with oauth_issuer ({expected})"
         )
 

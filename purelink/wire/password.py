@@ -101,6 +101,6 @@ def md5(password: bytes, user: bytes, salt: bytes) -> bytes:
     except ValueError as error:
         raise AuthenticationError(
             "could not encrypt password: unsupported (this Python refuses MD5, as FIPS mode"
-            ' does: have the role\'s password stored again under password_encryption ='
+            " does: have the role's password stored again under password_encryption ="
             ' "scram-sha-256" and ask for scram-sha-256 in pg_hba.conf)'
         ) from error

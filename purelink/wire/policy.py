@@ -112,11 +112,11 @@ class Policy:
         listed = {word[negated:] for word in words}
         for word in words:
             if word.startswith("!") != negated or word[negated:] not in {
-                *_REQUESTS, *_MECHANISMS, _NONE
+                *_REQUESTS,
+                *_MECHANISMS,
+                _NONE,
             }:
-                raise ConninfoError(
-                    f'invalid require_auth value: "{word}"', keyword="require_auth"
-                )
+                raise ConninfoError(f'invalid require_auth value: "{word}"', keyword="require_auth")
         requests = frozenset[int]().union(*(_REQUESTS.get(word, ()) for word in listed))
         mechanisms = frozenset[str]().union(*(_MECHANISMS.get(word, ()) for word in listed))
         if negated:
@@ -171,13 +171,10 @@ class Policy:
             raise self._unmet("server did not complete authentication")
         if self.binding_required and not bound:
             raise AuthenticationError(
-                "channel binding required, but server authenticated client without channel"
-                " binding"
+                "channel binding required, but server authenticated client without channel binding"
             )
 
     def _unmet(self, reason: str) -> AuthenticationError:
         return AuthenticationError(
             f'authentication method requirement "{self._text}" failed: {reason}'
         )
-
-

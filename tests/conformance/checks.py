@@ -31,9 +31,7 @@ def localized(value: Any) -> Any:
     """Return a check's value with `$D`, `$SOCKDIR` and `$OSUSER` filled in."""
     if isinstance(value, str):
         return (
-            value.replace("$SOCKDIR", SOCKET_DIRECTORY)
-            .replace("$OSUSER", USER)
-            .replace("$D", ROOT)
+            value.replace("$SOCKDIR", SOCKET_DIRECTORY).replace("$OSUSER", USER).replace("$D", ROOT)
         )
     if isinstance(value, list):
         return [localized(item) for item in value]

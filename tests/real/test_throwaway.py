@@ -7,6 +7,7 @@ programs end.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,6 +197,23 @@ def test_a_forked_child_leaves_the_servers_alone(started: Server) -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     assert started.psql("select 1") == "1"
+
+
+def test_programs_in_a_private_folder(own_server: Server, tmp_path: Path) -> None:
+    if not find().movable:
+        pytest.skip(f"only a wheel's programs can be moved, not {find().origin}")
+    package = find().folder.parents[1]
+    private = tmp_path / "private"
+    for tree in (package / "pginstall", package.with_name(f"{package.name}.libs")):
+        if tree.is_dir():
+            shutil.copytree(tree, private / tree.relative_to(package.parent))
+    for program in (private / package.name / "pginstall" / "bin").iterdir():
+        program.chmod(0o600)
+    private.chmod(0o700)
+    programs = Programs(private / package.name / "pginstall" / "bin", "made up", movable=True)
+    with Server(programs=programs) as server:
+        assert server.psql("select 1") == "1"
+        assert server.programs.origin == "made up (copied)"
 
 
 def test_programs_without_their_run_bits_are_copied(own_server: Server, tmp_path: Path) -> None:

@@ -28,9 +28,7 @@ def test_long_names_are_clipped_with_a_notice() -> None:
     assert kept == "x" * 63
     assert told is not None
     assert (told.sqlstate, told.severity) == ("42622", "NOTICE")
-    assert told.message_primary == (
-        f'identifier "{"x" * 70}" will be truncated to "{"x" * 63}"'
-    )
+    assert told.message_primary == (f'identifier "{"x" * 70}" will be truncated to "{"x" * 63}"')
     assert clip("é" * 40)[0] == "é" * 31
 
 
@@ -53,8 +51,12 @@ def test_a_password_in_a_name_is_not_told() -> None:
 def test_nothing_open() -> None:
     ledger = opened()
     assert ledger.names() is None
-    assert ledger.peek("a") is ledger.peek(None) is None
-    for name, message in ((None, "connection not available"), ("nc", 'connection "nc" not available')):
+    assert ledger.peek("a") is None
+    assert ledger.peek(None) is None
+    for name, message in (
+        (None, "connection not available"),
+        ("nc", 'connection "nc" not available'),
+    ):
         for call in (ledger.find, ledger.remove):
             with pytest.raises(errors.LinkError) as caught:
                 call(name)
@@ -104,7 +106,8 @@ def test_drain() -> None:
     assert opened().drain() == []
     ledger = opened("a", None, "b")
     assert ledger.drain() == ["link a", "link b", "link None"]
-    assert ledger.names() is ledger.peek(None) is None
+    assert ledger.names() is None
+    assert ledger.peek(None) is None
 
 
 # --- cursors ---

@@ -117,6 +117,9 @@ def test_names_are_put_raw() -> None:
         ("postgresql://u:s3@cret@h/d", "postgresql://u:***@h/d"),
         ("postgresql://u:s3/cret@h/d", "postgresql://u:***@h/d"),
         ("postgresql://h/d", "postgresql://h/d"),
+        ("postgresql://u@h:5/d", "postgresql://u@h:5/d"),
+        ("postgresql://h/d?a?password=s3cret", "postgresql://h/d?a?password=***"),
+        ("password=s3cret   dbname = d", "password=*** dbname = d"),
         ("postgresql://h/d?user=u&pass%77ord=s3cret", "postgresql://h/d?user=***&pass%77ord=***"),
         ("postgresql://h/d?password=s3 cret&user=u", "postgresql://h/d?password=***"),
     ],
@@ -124,6 +127,14 @@ def test_names_are_put_raw() -> None:
 def test_no_secret_is_shown(name: str, seen: str) -> None:
     assert shown(name) == seen
     assert "cret" not in str(refusals.not_available(name))
+
+
+@pytest.mark.parametrize(
+    "piece", ["://a:", "?", "&", "pass", "password=", " ", "password=a '", "\\", "a b=", "://@"]
+)
+def test_hiding_takes_linear_time(piece: str) -> None:
+    for start in ("", "password=a", "://u:", "://?"):
+        shown(start + piece * 100_000)
 
 
 @given(st.text(max_size=200), st.integers(0, 100))

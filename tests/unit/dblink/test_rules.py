@@ -48,7 +48,11 @@ def test_relay_takes_over_what_dblink_takes_over() -> None:
     [
         (rules.EXECUTING_COMMAND, None, "while executing command on unnamed dblink connection"),
         (rules.opening('a"b'), "", 'while opening cursor "a"b" on dblink connection named ""'),
-        (rules.fetching("k"), 'q"', 'while fetching from cursor "k" on dblink connection named "q""'),
+        (
+            rules.fetching("k"),
+            'q"',
+            'while fetching from cursor "k" on dblink connection named "q""',
+        ),
         (rules.closing("k"), None, 'while closing cursor "k" on unnamed dblink connection'),
     ],
 )
@@ -75,7 +79,11 @@ def test_the_action_is_cut_to_511_bytes() -> None:
     ("remote", "error_message", "message"),
     [
         (None, "", "could not obtain message string for remote error"),
-        (None, "another command is already in progress\n", "another command is already in progress"),
+        (
+            None,
+            "another command is already in progress\n",
+            "another command is already in progress",
+        ),
         (Diagnostics({}), "", "could not obtain message string for remote error"),
         (Diagnostics({"C": "", "M": "words"}), "not these", "words"),
     ],
@@ -98,7 +106,11 @@ def test_with_sqlstate_and_no_message() -> None:
 def test_soften_makes_a_notice_of_it() -> None:
     told = rules.soften(REMOTE, rules.EXECUTING_COMMAND, None)
     assert isinstance(told, Notice)
-    assert (told.severity, told.severity_nonlocalized, told.sqlstate) == ("NOTICE", "NOTICE", "ZZ123")
+    assert (told.severity, told.severity_nonlocalized, told.sqlstate) == (
+        "NOTICE",
+        "NOTICE",
+        "ZZ123",
+    )
     error = rules.relay(REMOTE, rules.EXECUTING_COMMAND, None)
     assert error.diagnostics is not None
     assert {**error.diagnostics.fields, "S": "NOTICE", "V": "NOTICE"} == told.fields
@@ -117,8 +129,10 @@ BEFORE = {
     None: (OLD, "Non-superusers must provide a password in the connection string.", None),
     18: (
         NEW,
-        "Non-superusers must provide a password in the connection string"
-        " or send delegated GSSAPI credentials.",
+        (
+            "Non-superusers must provide a password in the connection string"
+            " or send delegated GSSAPI credentials."
+        ),
         None,
     ),
 }
@@ -130,8 +144,10 @@ AFTER = {
     ),
     18: (
         NEW,
-        "Non-superusers may only connect using credentials they provide,"
-        " eg: password in connection string or delegated GSSAPI credentials",
+        (
+            "Non-superusers may only connect using credentials they provide,"
+            " eg: password in connection string or delegated GSSAPI credentials"
+        ),
         "Ensure provided credentials match target server's authentication method.",
     ),
 }

@@ -27,8 +27,8 @@ class Told(ssl.SSLError):
     [
         ("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)",
          "WRONG_VERSION_NUMBER", "wrong version number"),
-        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate "
-         "(_ssl.c:1006)", "CERTIFICATE_VERIFY_FAILED", "certificate verify failed"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed (_ssl.c:1006)",
+         "CERTIFICATE_VERIFY_FAILED", "certificate verify failed"),
         ("[SSL] certificate verify failed: unable to get local issuer certificate (_ssl.c:1)",
          None, "certificate verify failed"),
         ("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1)",
@@ -79,6 +79,7 @@ def test_a_socket_error_has_libpqs_lines() -> None:
 def test_a_failure_is_an_oserror_and_can_be_pickled() -> None:
     failure = pickle.loads(pickle.dumps(TLSFailure("text", fallback_allowed=False)))
     assert isinstance(failure, OSError)
+    assert isinstance(failure, TLSFailure)
     assert (str(failure), failure.text, failure.fallback_allowed) == ("text", "text", False)
 
 

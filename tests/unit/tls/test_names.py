@@ -81,7 +81,7 @@ def test_the_table_of_names(certificate: str, host: str, text: str | None) -> No
 
 
 def test_without_a_name_there_is_nothing_to_verify() -> None:
-    with pytest.raises(TLSFailure, match="^host name must be specified for a verified SSL conn"):
+    with pytest.raises(TLSFailure, match=r"^host name must be specified for a verified SSL conn"):
         verify_name("", der("cn-localhost"))
 
 

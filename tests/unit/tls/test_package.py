@@ -46,7 +46,15 @@ def test_an_interpreter_without_ssl_says_so_in_libpqs_words() -> None:
 
 def test_what_the_package_offers_is_there() -> None:
     assert tls.available()
+    assert tls.Engine is type(tls.engine(tls.TLSSettings()))
     for name in tls.__all__:
         assert getattr(tls, name) is not None
-    with pytest.raises(AttributeError, match="has no attribute 'Endgine'"):
-        tls.Endgine  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError, match=r"has no attribute 'Endgine'"):
+        tls.Endgine  # noqa: B018
+
+
+def test_without_ssl_there_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ssl", None)
+    assert not tls.available()
+    with pytest.raises(tls.TLSFailure, match=r"when SSL support is not compiled in"):
+        tls.engine(tls.TLSSettings(sslmode="require"))

@@ -45,7 +45,7 @@ def test_the_passphrase_is_never_told() -> None:
     settings = TLSSettings(sslkey="client.key", sslpassword="secret")
     assert repr(settings) == "TLSSettings(sslkey='client.key', sslpassword=***)"
     assert "secret" not in f"{settings} {settings!r}"
-    with pytest.raises(TypeError, match="cannot be pickled"):
+    with pytest.raises(TypeError, match=r"cannot be pickled"):
         pickle.dumps(settings)
     with pytest.raises(TypeError):
         copy.copy(settings)

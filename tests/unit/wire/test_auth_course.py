@@ -38,12 +38,12 @@ def test_course() -> None:
 
 
 def test_ok_may_end_only_a_finished_exchange() -> None:
-    assert course.FINISHED == {
+    assert {
         course.PASSWORD_SENT,
         course.VERIFIED,
         course.TOKEN_SENT,
         course.GSS_DONE,
-    }
+    } == course.FINISHED
 
 
 @pytest.mark.parametrize("state", MAY_COME)
@@ -111,14 +111,18 @@ def test_a_second_request_has_words_of_its_own_or_the_common_ones(state: str, co
         (
             course.FIRST_SENT,
             12,
-            "AuthenticationSASLFinal received from server, but SASL authentication was not"
-            " completed",
+            (
+                "AuthenticationSASLFinal received from server, but SASL authentication was not"
+                " completed"
+            ),
         ),
         (
             course.PROOF_SENT,
             11,
-            "AuthenticationSASLContinue received from server, but AuthenticationSASLFinal was"
-            " expected",
+            (
+                "AuthenticationSASLContinue received from server, but AuthenticationSASLFinal was"
+                " expected"
+            ),
         ),
         (course.VERIFIED, 11, "invalid SCRAM exchange state"),
         (course.VERIFIED, 12, "invalid SCRAM exchange state"),

@@ -37,7 +37,7 @@ def test_initial_response(token: bytes) -> None:
     ],
 )
 def test_a_token_that_would_add_headers_is_not_sent(token: bytes) -> None:
-    with pytest.raises(AuthenticationError, match="^the OAuth token was not sent: ") as refusal:
+    with pytest.raises(AuthenticationError, match=r"^the OAuth token was not sent: ") as refusal:
         oauth.initial_response(token)
     assert "cret" not in str(refusal.value)
 
@@ -79,20 +79,22 @@ NESTED = "failed to parse server's error response: JSON is too deeply nested"
         (b'{"x":NaN}', "failed to parse server's error response: invalid JSON"),
         (
             b'{"status":"a","status":"a"}',
-            "failed to parse server's error response: field \"status\" is duplicated",
+            'failed to parse server\'s error response: field "status" is duplicated',
         ),
         (
             b'{"scope":1}',
-            "failed to parse server's error response: field \"scope\" must be a string",
+            'failed to parse server\'s error response: field "scope" must be a string',
         ),
         (
             b'{"status":null}',
-            "failed to parse server's error response: field \"status\" must be a string",
+            'failed to parse server\'s error response: field "status" must be a string',
         ),
         (
             b'{"openid-configuration":{}}',
-            "failed to parse server's error response:"
-            ' field "openid-configuration" must be a string',
+            (
+                "failed to parse server's error response:"
+                ' field "openid-configuration" must be a string'
+            ),
         ),
         (b'{"x":' + b"[" * 8 + b"]" * 8 + b"}", NESTED),
         (b"[" * 1990, NESTED),
@@ -110,7 +112,7 @@ def test_eight_levels_are_allowed_and_brackets_in_strings_do_not_count() -> None
     assert oauth.failure(b'{"x":"[[[[[[[[\\"{{{{{{{{"}') == {"x": '[[[[[[[["{{{{{{{{'}
 
 
-@given(st.binary(max_size=300) | st.text("{}[]\",:0a\\ ", max_size=60).map(str.encode))
+@given(st.binary(max_size=300) | st.text('{}[]",:0a\\ ', max_size=60).map(str.encode))
 def test_whatever_comes_is_a_document_or_refused(message: bytes) -> None:
     try:
         document = oauth.failure(message, ISSUER)

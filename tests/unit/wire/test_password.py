@@ -108,7 +108,9 @@ def test_md5_refused_by_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError("[digital envelope routines] unsupported")
 
     monkeypatch.setattr(hashlib, "md5", refuse)
-    with pytest.raises(AuthenticationError, match=r"^could not encrypt password: unsupported") as no:
+    with pytest.raises(
+        AuthenticationError, match=r"^could not encrypt password: unsupported"
+    ) as no:
         md5(b"open sesame", b"u", b"abcd")
     assert "scram-sha-256" in str(no.value)
     assert "sesame" not in repr((no.value, no.value.__cause__, no.value.__context__))

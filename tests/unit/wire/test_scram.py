@@ -45,8 +45,7 @@ def test_vector_of_rfc_7677() -> None:
     exchange = Exchange(b"rOprNGfwEbeRWgbNEkqO", user=b"user")
     assert exchange.first() == b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
     challenge = exchange.challenge(
-        b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-        b"s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+        b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
     )
     derived = keys(b"pencil", challenge.salt, challenge.iterations)
     assert exchange.final(derived.client) == (
@@ -78,9 +77,7 @@ def test_vectors_of_libpq(header: bytes, channel: bytes, proof: bytes, signature
     assert exchange.first() == header + b"n=,r=" + NONCE
     assert exchange.challenge(SERVER_FIRST) == Challenge(SALT, 4096)
     derived = keys(b"secret", SALT, 4096)
-    assert exchange.final(derived.client) == (
-        b"c=" + channel + b",r=" + NONCE + b"SRV,p=" + proof
-    )
+    assert exchange.final(derived.client) == (b"c=" + channel + b",r=" + NONCE + b"SRV,p=" + proof)
     exchange.verify(b"v=" + signature, derived.server)
     assert not exchange.bound
 
@@ -239,7 +236,7 @@ def test_no_signature_is_right_without_a_server_key() -> None:
     final = exchange.final(bytes(32))
     message = b"n=,r=" + NONCE + b"," + SERVER_FIRST + b"," + final.rpartition(b",")[0]
     forged = hmac.new(b"", message, "sha256").digest()
-    with pytest.raises(AuthenticationError, match="^incorrect server signature$"):
+    with pytest.raises(AuthenticationError, match=r"^incorrect server signature$"):
         exchange.verify(b"v=" + base64.b64encode(forged), b"")
 
 
@@ -261,7 +258,9 @@ def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
 def without_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
-    def refuse(name: str, globals_: Any = None, locals_: Any = None, names: Any = (), *level: Any) -> Any:
+    def refuse(
+        name: str, globals_: Any = None, locals_: Any = None, names: Any = (), *level: Any
+    ) -> Any:
         if names and "pbkdf2_hmac" in names:
             raise ImportError(name)
         return real(name, globals_, locals_, names, *level)

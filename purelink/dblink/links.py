@@ -1,0 +1,525 @@
+"""The conversations of a dblink session: every `dblink_*` function, told once for both faces.
+
+Floor 4, pure. `Links` keeps the ledger of one session and speaks through connections that a face
+opens for it: opening, running and closing one are `Call` wants, so the same generators serve
+the blocking and the asyncio face. Rules, texts and bookkeeping are `rules`, `refusals` and
+`ledger`; here stands the order of things.
+
+Source: contrib/dblink/dblink.c of PostgreSQL 18; deviations on purpose in docs/differences.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Protocol
+
+from purelink.conninfo import parse
+from purelink.conversation.spelling import spell_error
+from purelink.dblink import columns as declaration
+from purelink.dblink import refusals, rules
+from purelink.dblink.ledger import BUSY, Ledger, Slot, clip, resolution
+from purelink.dblink.reading import Reading, Rows
+from purelink.errors import (
+    ConnectError,
+    ConnectionLost,
+    ConninfoError,
+    Diagnostics,
+    Error,
+    InterfaceError,
+    RemoteProtocolError,
+)
+from purelink.values.rows import null_row_decoder, text_row_decoder
+from purelink.wire import dialogues
+from purelink.wire.wants import Call, Dialogue
+
+if TYPE_CHECKING:
+    from purelink.conversation.connect import Plan
+    from purelink.conversation.talk import Talk
+    from purelink.dblink.catalog import Catalog
+    from purelink.dblink.columns import Columns
+    from purelink.wire.backend import Column
+    from purelink.wire.session import RowDecoder
+
+__all__ = ["Link", "Links"]
+
+#: Settings that make us read or write a local file: refused in a string that a session which is
+#: not a superuser was given (docs/differences.md). A foreign server's options are the program's.
+FILE_KEYWORDS = (
+    "passfile",
+    "sslcert",
+    "sslcrl",
+    "sslcrldir",
+    "sslkey",
+    "sslkeylogfile",
+    "sslrootcert",
+)
+
+
+class Link(Protocol):
+    """What `Links` needs of a face's connection; `run` and `close` may be async there."""
+
+    @property
+    def talk(self) -> Talk:
+        """Its conversations."""
+
+    @property
+    def password_used(self) -> bool:
+        """The server really asked for a password."""
+
+    def run(self, dialogue: Dialogue[Any], /) -> Any:
+        """Run a conversation on it."""
+
+    def cancel(self) -> Any:
+        """Ask the server to cancel what it does."""
+
+    def close(self) -> Any:
+        """Close it."""
+
+
+class Links:
+    """One dblink session.
+
+    Args:
+        opener: opens a connection for a plan, in autocommit: `Connection.open`.
+        planner: makes a plan of a connection string; `lend=False` leaves ambient credentials
+            alone.
+        catalog: foreign servers, mappings, grants.
+        user: whose mappings and rights count.
+        superuser: nothing is checked then.
+        version: whose texts: 15 to 18, or None (18, the password refusals in 15's words).
+        allow_files: file keywords may stand in a string given inline.
+        tell: takes each local notice (a softened error, a clipped name).
+    """
+
+    def __init__(
+        self,
+        *,
+        opener: Callable[[Plan], Any],
+        planner: Callable[[str, bool], Plan],
+        catalog: Catalog,
+        user: str,
+        superuser: bool,
+        version: int | None,
+        allow_files: bool,
+        tell: Callable[[Diagnostics], None],
+    ) -> None:
+        self.opener = opener
+        self.planner = planner
+        self.catalog = catalog
+        self.user = user
+        self.superuser = superuser
+        self.version = version
+        self.allow_files = allow_files
+        self.tell = tell
+        self.remote_notice: Callable[[Diagnostics], object] | None = None
+        self.ledger: Ledger[Link] = Ledger()
+
+    # -- connecting (section 4 and 5) ---------------------------------------------------------
+
+    def connect(self, name: str | None, text: str, *, privileged: bool = False) -> Dialogue[str]:
+        """dblink_connect, dblink_connect_u: return "OK".
+
+        Raises: 42704, 42501 (foreign server), 2F003 (password), 42710 (duplicate), 08001.
+        """
+        superuser = self.superuser or privileged
+        user = self.catalog.owner if privileged else self.user
+        conninfo, own = self._conninfo(text, user, superuser)
+        self._check_before(conninfo, superuser)
+        if name is not None:
+            _, notice = clip(name)
+            if notice is not None:
+                self.tell(notice)
+            self.ledger.check_free(name)
+        link = yield from self._opened(conninfo, superuser, own)
+        try:
+            replaced = self.ledger.fill(name, link)
+        except BaseException:
+            yield Call(link.close)
+            raise
+        if replaced is not None:
+            yield Call(replaced.close)
+        return "OK"
+
+    def connect_u(self, name: str | None, text: str) -> Dialogue[str]:
+        """dblink_connect_u: as its owner, who is a superuser; EXECUTE is granted by overload.
+
+        Raises: 42501 without the grant, then as `connect`.
+        """
+        overload = "dblink_connect_u(text)" if name is None else "dblink_connect_u(text,text)"
+        if not self.catalog.may_execute(overload, self.user, superuser=self.superuser):
+            raise refusals.connect_u_refused()
+        return (yield from self.connect(name, text, privileged=True))
+
+    def _conninfo(self, text: str, user: str, superuser: bool) -> tuple[str, bool]:
+        """Return the connection string, and whether it was given inline (not by a server)."""
+        refusals.checked_text(text)
+        composed = self.catalog.conninfo(text, user, superuser=superuser)
+        return (text, True) if composed is None else (composed, False)
+
+    def _check_before(self, conninfo: str, superuser: bool) -> bool:
+        own = False
+        try:
+            own = bool(parse(conninfo).get("password"))
+        except ConninfoError:
+            pass  # a string that does not parse brings no password
+        error = rules.check_before(
+            superuser=superuser, password_in_string=own, version=self.version
+        )
+        if error is not None:
+            raise error
+        return own
+
+    def _opened(self, conninfo: str, superuser: bool, inline: bool) -> Dialogue[Link]:
+        """Connect, check that the credentials were used, and force UTF8 (check B)."""
+        if inline and not superuser and not self.allow_files:
+            self._check_files(conninfo)
+        try:
+            plan = self.planner(conninfo, superuser)
+            link: Link = yield Call(self.opener, plan)
+        except (ConnectError, ConninfoError, InterfaceError) as error:
+            # A connection string may hold a password: its parse error is masked, and no
+            # foreign exception hangs on ours.
+            raise refusals.not_established(error) from None
+        try:
+            error_after = rules.check_after(
+                superuser=superuser,
+                password_in_string=bool(superuser or parse(conninfo).get("password")),
+                password_used=link.password_used,
+                version=self.version,
+            )
+            if error_after is not None:
+                raise error_after
+            if link.talk.session.parameters.get("client_encoding") != "UTF8":
+                yield Call(link.run, link.talk.command("SET client_encoding TO 'UTF8'"))
+        except BaseException:
+            yield Call(link.close)
+            raise
+        if self.remote_notice is not None:
+            link.talk.notice_handlers.append(self.remote_notice)
+        else:
+            link.talk.notice_handlers.append(_unheard)
+        return link
+
+    def _check_files(self, conninfo: str) -> None:
+        try:
+            given = parse(conninfo)
+        except ConninfoError:
+            return  # the parse error itself is told by whoever connects
+        for keyword in FILE_KEYWORDS:
+            value = given.get(keyword)
+            if value and not (keyword == "sslrootcert" and value == "system"):
+                raise refusals.file_refused(keyword)
+
+    def disconnect(self, name: str | None) -> Dialogue[str]:
+        """dblink_disconnect: return "OK", whatever state the link was in. Raises: 08003."""
+        link = self.ledger.remove(name)
+        yield Call(link.close)
+        return "OK"
+
+    def close(self) -> Dialogue[None]:
+        """End the session: close every link."""
+        for link in self.ledger.drain():
+            yield Call(link.close)
+
+    # -- dblink, dblink_exec (section 7) ------------------------------------------------------
+
+    def _resolved(self, text: str | None) -> Dialogue[tuple[Slot[Link], str | None, bool]]:
+        """Return the slot to use, its name for messages, and whether it is a temporary one."""
+        if text is None:
+            return self.ledger.find(None), None, False
+        found = resolution(text, self._composed, self.ledger)
+        if isinstance(found, Slot):
+            return found, text, False
+        self._check_before(found, self.superuser)
+        link = yield from self._opened(found, self.superuser, found is text)
+        return Slot(None, link), None, True
+
+    def _composed(self, text: str) -> str | None:
+        return self.catalog.conninfo(text, self.user, superuser=self.superuser)
+
+    def query(self, where: str | None, sql: str, fail: bool, wanted: Columns) -> Dialogue[Rows]:
+        """dblink: run `sql` and return its rows, the first of them read.
+
+        Raises: as the checks of section 7; remote errors with dblink's CONTEXT.
+        """
+        declared = declaration.declared(wanted)
+        slot, name, temporary = yield from self._resolved(where)
+        try:
+            yield from self._free(slot)
+            reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, sql, fail=fail)
+            reading.temporary = temporary
+            yield Call(slot.link.run, self._start(slot, sql, reading))
+            rows = Rows(reading, self)
+            yield from rows.fill()
+        except BaseException:
+            if temporary:
+                yield Call(slot.link.close)
+            raise
+        return rows
+
+    def _free(self, slot: Slot[Link]) -> Dialogue[None]:
+        """Refuse a busy or dead link as PQsendQuery does: XX000, whatever `fail` says."""
+        why = slot.refusal(not slot.link.talk.session.closed)
+        if why is None:
+            return
+        if why == BUSY and slot.reading is None:
+            # What upstream does with results that nobody collected.
+            yield Call(slot.link.run, self._drain(slot))
+        raise refusals.send_failed(why)
+
+    def _drain(self, slot: Slot[Link]) -> Dialogue[None]:
+        talk = slot.link.talk
+        try:
+            yield from dialogues.until_idle(talk.session, talk.deliver)
+        except Error as error:
+            slot.failed(str(error))
+        talk.session.answers.clear()
+        slot.drained()
+
+    def _start(self, slot: Slot[Link], sql: str, reading: Reading) -> Dialogue[None]:
+        session = slot.link.talk.session
+        text = session.text(sql, "the query")
+        data = dialogues.simple_query(session, text, text_row_decoder)
+        slot.sent(pending=True)
+        slot.reading = reading
+        try:
+            yield from dialogues.read(session, slot.link.talk.deliver, data=data)
+        except (ConnectionLost, RemoteProtocolError) as error:
+            reading.lost = error
+
+    def execute(self, where: str | None, sql: str, fail: bool) -> Dialogue[str]:
+        """dblink_exec: return the command tag, or "ERROR" under fail=False.
+
+        Raises: 2F003 for a last statement that returns rows, after it ran; remote errors.
+        """
+        slot, name, temporary = yield from self._resolved(where)
+        try:
+            done = yield from self._done(slot, sql)
+            if done.failure is not None:
+                return self._failed(done.failure, rules.EXECUTING_COMMAND, name, fail)
+            if done.rows:
+                raise refusals.rows_refused()
+            return done.tag
+        finally:
+            if temporary:
+                yield Call(slot.link.close)
+
+    def _failed(self, failure: _Failure, action: str, name: str | None, fail: bool) -> str:
+        """Raise what dblink raises for a failure, or tell it and return "ERROR"."""
+        if fail:
+            raise rules.relay(failure.remote, action, name, error_message=failure.text)
+        self.tell(rules.soften(failure.remote, action, name, error_message=failure.text))
+        return "ERROR"
+
+    def _done(self, slot: Slot[Link], sql: str) -> Dialogue[_Done]:
+        """Run a text to its end and say what its last result was. Source: libpqsrv_exec."""
+        why = slot.refusal(not slot.link.talk.session.closed)
+        if why is not None:
+            return _Done(_Failure(None, why))
+        done: _Done = yield Call(slot.link.run, self._executed(slot, sql))
+        return done
+
+    def _executed(self, slot: Slot[Link], sql: str) -> Dialogue[_Done]:
+        talk = slot.link.talk
+        session = talk.session
+        data = dialogues.simple_query(session, session.text(sql, "the query"), _counted)
+        slot.sent()
+        try:
+            yield from dialogues.until_idle(session, talk.deliver, data=data)
+        except (ConnectionLost, RemoteProtocolError) as error:
+            slot.failed(str(error))
+            return _Done(_Failure(None, str(error)))
+        answers = list(session.answers)
+        session.answers.clear()
+        last = answers[-1]
+        if last.formats is not None or any(answer.formats is not None for answer in answers):
+            # COPY: upstream tells this and leaves the link stuck; ours is free again.
+            return _Done(_Failure(None, ""))
+        if last.error is not None:
+            diagnostics = last.error.diagnostics or Diagnostics({})
+            text = spell_error(diagnostics, sql)
+            slot.failed(text)
+            return _Done(_Failure(diagnostics, text))
+        if last.outcome == "empty":
+            return _Done(_Failure(None, ""))
+        return _Done(None, last.command_tag or "", rows=last.columns is not None)
+
+    # -- cursors (section 8) ------------------------------------------------------------------
+
+    def open_cursor(self, name: str | None, cursor: str, sql: str, fail: bool) -> Dialogue[str]:
+        """dblink_open: "OK", or "ERROR" under fail=False. Raises: 08003, XX000, remote errors."""
+        slot = self.ledger.find(name)
+        if slot.before_open(self._transaction_idle(slot)):
+            begun = yield from self._done(slot, "BEGIN")
+            if begun.failure is not None:
+                raise refusals.begin_failed(begun.failure.text)
+            slot.transaction_begun()
+        slot.before_declare()
+        done = yield from self._done(slot, f"DECLARE {cursor} CURSOR FOR {sql}")
+        return self._commanded(done, rules.opening(cursor), name, fail)
+
+    def _transaction_idle(self, slot: Slot[Link]) -> bool:
+        return not slot.pending and slot.link.talk.session.transaction_status == "I"
+
+    def _commanded(self, done: _Done, action: str, name: str | None, fail: bool) -> str:
+        """Return "OK" for a command's result; anything else is a failure."""
+        if done.failure is None and not done.rows:
+            return "OK"
+        return self._failed(done.failure or _Failure(None, ""), action, name, fail)
+
+    def fetch(
+        self, name: str | None, cursor: str, count: int, fail: bool, wanted: Columns
+    ) -> Dialogue[Rows]:
+        """dblink_fetch: the next rows of a cursor. Raises: 08003, 34000, remote errors."""
+        declared = declaration.declared(wanted)
+        slot = self.ledger.find(name)
+        sql = f"FETCH {count} FROM {cursor}"
+        reading = Reading(slot, name, rules.fetching(cursor), declared, sql, fail=fail)
+        reading.command_refused = refusals.no_such_cursor(cursor)
+        rows = Rows(reading, self)
+        why = slot.refusal(not slot.link.talk.session.closed)
+        if why is not None:
+            self._failed(_Failure(None, why), reading.action, name, fail)
+            reading.finished = True
+            return rows
+        yield Call(slot.link.run, self._start(slot, sql, reading))
+        yield from rows.fill()
+        return rows
+
+    def close_cursor(self, name: str | None, cursor: str, fail: bool) -> Dialogue[str]:
+        """dblink_close: "OK", or "ERROR" under fail=False. Raises: 08003, XX000, remote errors."""
+        slot = self.ledger.find(name)
+        done = yield from self._done(slot, f"CLOSE {cursor}")
+        said = self._commanded(done, rules.closing(cursor), name, fail)
+        if said == "OK" and slot.after_close():
+            committed = yield from self._done(slot, "COMMIT")
+            if committed.failure is not None:
+                raise refusals.commit_failed(committed.failure.text)
+        return said
+
+    # -- asynchronous queries (section 9) -----------------------------------------------------
+
+    def send_query(self, name: str, sql: str) -> Dialogue[int]:
+        """dblink_send_query: 1; 0 and a notice if the link is busy or dead. Raises: 08003."""
+        slot = self.ledger.find(name)
+        why = slot.refusal(not slot.link.talk.session.closed)
+        if why is not None:
+            self.tell(rules.could_not_send(why))
+            return 0
+        yield Call(slot.link.run, self._sent(slot, sql))
+        return 1
+
+    def _sent(self, slot: Slot[Link], sql: str) -> Dialogue[None]:
+        session = slot.link.talk.session
+        text = session.text(sql, "the query")
+        data = dialogues.simple_query(session, text, text_row_decoder)
+        slot.sent(pending=True)
+        slot.query = sql
+        try:
+            yield from dialogues.send(data)
+        except OSError:
+            pass  # the result will tell that the link is gone
+
+    def is_busy(self, name: str) -> Dialogue[int]:
+        """dblink_is_busy: 1 if dblink_get_result would wait. Raises: 08003."""
+        slot = self.ledger.find(name)
+        busy: int = yield Call(slot.link.run, self._busy(slot))
+        return busy
+
+    def _busy(self, slot: Slot[Link]) -> Dialogue[int]:
+        talk = slot.link.talk
+        session = talk.session
+        if session.closed:
+            return 0
+        try:
+            yield from dialogues.peek(session, talk.deliver)
+        except (ConnectionLost, RemoteProtocolError) as error:
+            slot.failed(str(error))
+            return 0
+        for answer in session.answers:
+            if answer.error is not None and answer.error.diagnostics is not None:
+                slot.failed(spell_error(answer.error.diagnostics, slot.query))
+        if session.idle or not slot.pending:
+            return 0
+        return 0 if session.answers and session.answers[0].complete else 1
+
+    def get_result(self, name: str, fail: bool, wanted: Columns) -> Dialogue[Rows]:
+        """dblink_get_result: the next result of what was sent; empty when all are taken.
+
+        Raises: 08003; 42804 and conversion errors (the result is used up); remote errors.
+        """
+        declared = declaration.declared(wanted)
+        slot = self.ledger.find(name)
+        sql = slot.query or ""
+        reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, sql, fail=fail)
+        reading.single = True
+        rows = Rows(reading, self)
+        if not slot.pending:
+            reading.finished = True
+            return rows
+        yield from rows.fill(everything=True)
+        return rows
+
+    def cancel_query(self, name: str) -> Dialogue[str]:
+        """dblink_cancel_query: "OK" when delivered, else the error's text. Raises: 08003."""
+        slot = self.ledger.find(name)
+        if slot.link.talk.session.closed:
+            if self.version in (15, 16):
+                return "PQcancel() -- no cancel object supplied"
+            return "connection not open"
+        try:
+            yield Call(slot.link.cancel)
+        except Error as error:
+            return str(error)
+        return "OK"
+
+    def error_message(self, name: str) -> str:
+        """dblink_error_message: the link's last error text, or "OK". Raises: 08003."""
+        return self.ledger.find(name).error_message()
+
+    def get_notify(self, name: str | None) -> Dialogue[list[tuple[str, int, str]]]:
+        """dblink_get_notify: (notify_name, be_pid, extra) of each notification that has come.
+
+        Raises: 08003 for a name; without the unnamed connection it is an empty list.
+        """
+        slot = self.ledger.peek(None) if name is None else self.ledger.find(name)
+        if slot is None:
+            return []
+        talk = slot.link.talk
+        if not talk.session.closed:
+            yield Call(slot.link.run, self._peeked(slot))
+        taken = [(each.channel, each.pid, each.payload) for each in talk.notifications]
+        talk.notifications.clear()
+        return taken
+
+    def _peeked(self, slot: Slot[Link]) -> Dialogue[None]:
+        try:
+            yield from dialogues.peek(slot.link.talk.session, slot.link.talk.deliver)
+        except (ConnectionLost, RemoteProtocolError) as error:
+            slot.failed(str(error))
+        slot.link.talk.deliver()
+
+
+class _Failure:
+    """Why a remote command failed: the server's fields, or only libpq's text."""
+
+    def __init__(self, remote: Diagnostics | None, text: str) -> None:
+        self.remote = remote
+        self.text = text
+
+
+class _Done:
+    """What the last result of a text was: a failure, or its tag, and whether it had rows."""
+
+    def __init__(self, failure: _Failure | None, tag: str = "", *, rows: bool = False) -> None:
+        self.failure = failure
+        self.tag = tag
+        self.rows = rows
+
+
+def _counted(columns: tuple[Column, ...]) -> RowDecoder:
+    """Rows that nobody will see are checked and dropped."""
+    return null_row_decoder(len(columns))
+
+
+def _unheard(notice: Diagnostics) -> None:
+    """Drop a remote notice: dblink's go to the local server's log, and a library has none."""
