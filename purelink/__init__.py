@@ -12,11 +12,13 @@ neither `asyncio` nor `ssl` is imported before it is needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from purelink._version import __version__
 
+# `typing` alone costs more than all of this module; type checkers take the name for true.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from purelink.aio import AsyncConnection as AsyncConnection
     from purelink.aio import aconnect as aconnect
     from purelink.connection import Connection as Connection

@@ -174,6 +174,8 @@ def _as_table(settings: Settings, *, everything: bool) -> str:
             continue
         if value is None:
             value = source.shown
+        elif value == "":
+            value = "''"
         overrode = ", ".join(f"{other.place} ({other.shown})" for other in source.overrode)
         rows.append((name, value, _place(source), overrode))
     rows = [tuple(_one_line(cell) for cell in row) for row in rows]  # type: ignore[misc]

@@ -24,7 +24,6 @@ from purelink.errors import (
     Diagnostics,
     RemoteProtocolError,
 )
-from purelink.tls.checks import check_certificate_mode
 from purelink.values.encodings import codec_of
 from purelink.wire import codes, frontend
 from purelink.wire.auth import Authentication
@@ -360,7 +359,10 @@ class _Attempt:
             message = self._message()
             minimum = _VERSIONS[self.settings["min_protocol_version"] or "3.0"]
             yield from startup(session, message, authentication, minimum=minimum)
-            check_certificate_mode(self.settings["sslcertmode"] or "allow", self.secured)
+            if self.settings["sslcertmode"] == "require":
+                from purelink.tls.checks import check_certificate_mode
+
+                check_certificate_mode("require", self.secured)
         except Refused as refused:
             raise self._refused(refused, authentication) from None
         except (AuthenticationError, RemoteProtocolError) as error:

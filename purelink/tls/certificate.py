@@ -8,7 +8,6 @@ as it is empty for unverified certificates and turns names into text of its own.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from purelink.tls.failure import TLSFailure
@@ -158,6 +157,8 @@ def end_point_hash(certificate: bytes) -> bytes:
         ) from error
     if name is None:
         raise TLSFailure("could not find digest for NID UNDEF", False)
+    import hashlib  # slow to load, and of use only for channel binding
+
     return hashlib.new(name, certificate).digest()
 
 

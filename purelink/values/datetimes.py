@@ -37,7 +37,8 @@ _TIME_ONLY = re.compile(_TIME, re.ASCII)
 _TIMETZ_ONLY = re.compile(_TIME + _ZONE, re.ASCII)
 # sound values that no class of Python's holds: infinities, BC, five and more digits of year
 _ODD = re.compile(
-    r"-?infinity|.*[0-9] BC|[0-9]{5,7}-[0-9]{2}-[0-9]{2}( .*)?|.*[-/. ][0-9]{5,7}( [A-Za-z+-].*)?"
+    r"-?infinity|.*[0-9] BC|[0-9]{5,7}-[0-9]{2}-[0-9]{2}( .*)?"
+    r"|[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{5,7}( .*)?|[A-Z].* [0-9]{5,7}( .*)?"
 )
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

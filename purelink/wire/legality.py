@@ -52,6 +52,11 @@ EXECUTE = "execute"
 EXECUTE_ROWS = "rows of an execute"
 CLOSE = "close"
 SYNC = "sync"
+# committing what came before the Sync failed: a deferred constraint
+SYNC_FAILED = "sync, failed"
+# all steps are answered and their Sync is not said yet
+OPEN = "extended batch, to be synced"
+OPEN_FAILED = "extended batch, failed, to be synced"
 
 # COPY, in either protocol: where it leads afterwards is kept by the session
 COPY_IN = "copy in"
@@ -59,6 +64,12 @@ COPY_IN_ENDED = "copy in, ended by us"
 COPY_OUT = "copy out"
 COPY_OUT_ENDED = "copy out, ended"
 COPY_BOTH = "copy both"
+COPY_BOTH_ENDED = "copy both, ended by us"
+# A COPY FROM of the extended protocol failed: nobody knows whether the server swallowed the Sync
+# that was sent behind the Execute (it ignores one that it reads while it takes data).
+COPY_IN_FAILED = "copy in, failed"
+# Sync, Close, Sync went out: whatever comes before CloseComplete belongs to the doubtful Syncs.
+RESYNC = "copy in, failed, marked"
 
 FUNCTION = "function call"
 FUNCTION_DONE = "function call, answered"
@@ -117,12 +128,18 @@ HEARD: dict[str, dict[int, str]] = {
     ),
     EXECUTE_ROWS: _tags(D=EXECUTE_ROWS, C=NEXT, s=NEXT, E=SKIP),
     CLOSE: _tags(_3=NEXT, E=SKIP),
-    SYNC: _tags(Z=NEXT),
+    SYNC: _tags(Z=NEXT, E=SYNC_FAILED),
+    SYNC_FAILED: _tags(Z=NEXT),
+    OPEN: {},
+    OPEN_FAILED: {},
     COPY_IN: _tags(E=SKIP),
     COPY_IN_ENDED: _tags(C=NEXT, E=SKIP),
     COPY_OUT: _tags(d=COPY_OUT, c=COPY_OUT_ENDED, E=SKIP),
     COPY_OUT_ENDED: _tags(C=NEXT, E=SKIP),
     COPY_BOTH: _tags(d=COPY_BOTH, c=COPY_IN, E=SKIP),
+    COPY_BOTH_ENDED: _tags(d=COPY_BOTH_ENDED, c=COPY_OUT_ENDED, E=SKIP),
+    COPY_IN_FAILED: _tags(Z=COPY_IN_FAILED),
+    RESYNC: _tags(Z=RESYNC, _3=SYNC),
     FUNCTION: _tags(V=FUNCTION_DONE, E=FUNCTION_FAILED),
     FUNCTION_DONE: _tags(Z=NEXT),
     FUNCTION_FAILED: _tags(Z=NEXT),
@@ -147,6 +164,9 @@ SAID: dict[str, frozenset[int]] = {
             EXECUTE_ROWS,
             CLOSE,
             SYNC,
+            SYNC_FAILED,
+            OPEN,
+            OPEN_FAILED,
         ),
         _EXTENDED,
     ),

@@ -12,6 +12,7 @@ What is asked is answered by `Answer` objects, in order, in `Session.answers`.
 from __future__ import annotations
 
 from collections import deque
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 
 from purelink.errors import (
@@ -141,6 +142,9 @@ class Session:
         notices: Diagnostics not delivered yet. notifications: not delivered yet.
         missing: bytes needed to complete the message under way; 0: not known.
         fatal: the last FATAL or PANIC error, or the WARNING that announced the end.
+        dying: the server said FATAL or PANIC: the end is all that may still come.
+        unsettled: something was asked of an idle session and is not said yet: what comes before
+            it goes out was not asked for (`receive_unasked`).
     """
 
     def __init__(
@@ -163,6 +167,8 @@ class Session:
         self.copied: list[bytes] = []
         self.missing = 0
         self.fatal: Diagnostics | None = None
+        self.dying = False
+        self.unsettled = False
         self.failure: BaseException | None = None
         self.ceiling = ceiling
         self._encoding_for = encoding_for
@@ -232,6 +238,7 @@ class Session:
         self.may_say(ord("Q"))
         self._decoder_for = decoder_for
         self.state = legality.SIMPLE
+        self.unsettled = True
 
     def ask(
         self,
@@ -251,6 +258,10 @@ class Session:
                 last = answer
         self._queue.extend(steps)
         if self.state is legality.IDLE:
+            self.unsettled = True
+        if self.state is legality.OPEN_FAILED:
+            self._skip()
+        elif self.state in (legality.IDLE, legality.OPEN) and self._queue:
             self._advance()
 
     def ask_function(self) -> None:
@@ -260,22 +271,38 @@ class Session:
         self.answers.append(answer)
         self._answer = answer
         self.state = legality.FUNCTION
+        self.unsettled = True
 
     def end_copy(self) -> None:
-        """Note that we said CopyDone or CopyFail."""
+        """Note that we said CopyDone or CopyFail, and a Sync in the extended protocol."""
         self.may_say(ord("c"))
-        self.state = legality.COPY_IN_ENDED
+        if self.extended and not self._queue:
+            self._queue.append((legality.SYNC, None))
+        both = self.state is legality.COPY_BOTH
+        self.state = legality.COPY_BOTH_ENDED if both else legality.COPY_IN_ENDED
+
+    def resynchronise(self) -> None:
+        """Note that we said Sync, Close and Sync after a COPY FROM failed."""
+        self.state = legality.RESYNC
 
     def _advance(self) -> None:
+        before = self._answer
         if self._queue:
             self.state, self._answer = self._queue.popleft()
         else:
-            self.state, self._answer = legality.IDLE, None
+            open_ = self.state not in _BEFORE_IDLE
+            self.state, self._answer = legality.OPEN if open_ else legality.IDLE, None
         answer = self._answer
         self._decoder = None
-        if answer is not None and self.state is legality.EXECUTE:
-            if answer.suspended:
-                answer.suspended = False
+        if before is not None and before is not answer and not before.complete:
+            # Its last step gave nothing to tell: a Parse, Bind or Close alone.
+            before.complete = True
+            before.outcome = before.outcome or "command"
+        if answer is None or self.state is legality.SYNC:
+            return
+        answer.complete = False
+        if self.state is legality.EXECUTE:
+            answer.suspended = False
             self._decoder = answer.decoder
 
     def _skip(self) -> None:
@@ -286,7 +313,10 @@ class Session:
             if answer is not None and answer is not failed:
                 answer.outcome = "aborted"
                 answer.complete = True
-        self._advance()
+        if queue:
+            self._advance()
+        else:
+            self.state, self._answer = legality.OPEN_FAILED, None
 
     # -- what is heard ----------------------------------------------------------------------
 
@@ -310,6 +340,18 @@ class Session:
             raise OperationalError("out of memory for query result", sqlstate="53200") from error
         self._buffer = buffer[position:] if position < len(buffer) else b""
 
+    def receive_unasked(self, data: bytes) -> None:
+        """Take bytes that came before what was just asked went out.
+
+        A complete answer sent in advance must never be taken for the answer: only what may come
+        unasked is believed here.
+
+        Raises: as `receive`.
+        """
+        asked, self.state = self.state, legality.IDLE
+        self.receive(data)
+        self.state = asked
+
     def _parse(self, buffer: bytes) -> int:
         position, end = 0, len(buffer)
         self.missing = 0
@@ -320,14 +362,24 @@ class Session:
                     position = after
                     continue
             found = head(buffer, position, self.ceiling)
-            if found is None:
-                break
-            if found.stop > end:
-                self.missing = found.stop - end
+            if found is None or found.stop > end:
+                # Refused as soon as it shows its letter, however long the rest would take.
+                self._admit(buffer[position])
+                self.missing = 0 if found is None else found.stop - end
                 break
             self._message(found.tag, buffer[found.start : found.stop])
             position = found.stop
+            if self.state is legality.CLOSED:
+                # The server's last words; nothing behind them counts.
+                return end
         return position
+
+    def _admit(self, tag: int) -> None:
+        if self.state is legality.CLOSED:
+            raise self._unexpected(tag)
+        heard = tag in legality.HEARD[self.state] or tag in codes.ASYNCHRONOUS
+        if not heard and tag != codes.ERROR_RESPONSE:
+            raise self._unexpected(tag)
 
     def _rows(self, buffer: bytes, position: int, end: int) -> int:
         answer, decoder = self._answer, self._decoder
@@ -380,7 +432,10 @@ class Session:
         if following is legality.NEXT:
             self._advance()
         elif following is legality.SKIP:
+            doubtful = self.state in (legality.COPY_IN, legality.COPY_IN_ENDED)
             self._skip()
+            if doubtful and self.state is legality.SYNC:
+                self.state = legality.COPY_IN_FAILED
         else:
             self.state = following
 
@@ -421,15 +476,22 @@ class Session:
         if not self._is_last(diagnostics) and self.state is not legality.IDLE:
             raise self._unexpected(codes.ERROR_RESPONSE)
         self.fatal = diagnostics
+        self.dying = self._is_last(diagnostics)
 
     def _error_response(self, body: Body) -> None:
         diagnostics = self._fields(body)
         if self._is_last(diagnostics):
             self.fatal = diagnostics
+            self.dying = True
         answer = self._answer
         if answer is None:
-            answer = self._answer = Answer()
-            self.answers.append(answer)
+            answer = Answer()
+            if self.state is legality.SYNC:
+                # Behind what was answered, before what later stretches will be answered.
+                place = sum(1 for _ in takewhile(_complete, self.answers))
+                self.answers.insert(place, answer)
+            else:
+                self.answers.append(answer)
         answer.outcome = "error"
         answer.error = server_error(diagnostics)
         answer.complete = True
@@ -473,6 +535,7 @@ class Session:
                 f"the server reported the unknown transaction status {status!r}"
             )
         self.transaction_status = chr(status[0])
+        self.fatal = None
         answer = self._answer
         if answer is not None and self.state is legality.SYNC:
             answer.outcome = "sync"
@@ -625,6 +688,10 @@ class Session:
         self.missing = 0
 
 
+def _complete(answer: Answer) -> bool:
+    return answer.complete
+
+
 class _Discard:
     """Steps over rows of a result that nobody wants any more, still checking their shape."""
 
@@ -652,6 +719,17 @@ class _Discard:
 _BEFORE_SESSION = frozenset(
     {legality.STARTUP, legality.NEGOTIATED, legality.AUTH, legality.CLOSED}
 )
+#: what a ReadyForQuery ends
+_BEFORE_IDLE = frozenset(
+    {
+        legality.SYNC,
+        legality.SYNC_FAILED,
+        legality.SIMPLE_MORE,
+        legality.SIMPLE_FAILED,
+        legality.FUNCTION_DONE,
+        legality.FUNCTION_FAILED,
+    }
+)
 _SIMPLE = frozenset(
     {legality.SIMPLE, legality.SIMPLE_ROWS, legality.SIMPLE_MORE, legality.SIMPLE_FAILED}
 )
@@ -663,6 +741,7 @@ _COPYING = frozenset(
         legality.COPY_OUT,
         legality.COPY_OUT_ENDED,
         legality.COPY_BOTH,
+        legality.COPY_BOTH_ENDED,
     }
 )
 #: Real servers report some fifteen; a hostile one must not fill the memory with names.
