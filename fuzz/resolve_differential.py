@@ -159,7 +159,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     root = Path(tempfile.mkdtemp(prefix="purelink-resolve-"))
     differences = accepted = 0
     try:
-        directory = options.socket_directory or _compiled_directory(worker)
+        directory = options.socket_directory or compiled_directory(worker)
         print(f"its default socket directory: {directory}, codeset: {worker.codeset}")
         cases = Cases(Random(seed), root, directory, gss=options.gss)
         for number in range(options.runs):
@@ -181,7 +181,8 @@ def main(arguments: Optional[list[str]] = None) -> int:
     return 1 if differences else 0
 
 
-def _compiled_directory(worker: Worker) -> str:
+def compiled_directory(worker: Worker) -> str:
+    """Return the default socket directory of libpq's build."""
     answer = worker.ask(Case({}, "user=u port=1", None))
     return str(answer["turn"][0])
 

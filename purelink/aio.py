@@ -32,7 +32,7 @@ async def aconnect(
     conninfo: str = "",
     *,
     autocommit: bool = False,
-    timeout: float | None = None,  # noqa: ASYNC109 - the blocking face's twin
+    timeout: float | None = None,
     **keywords: Any,
 ) -> AsyncConnection:
     """Open a connection on the running loop; arguments and errors as `connect`.
@@ -57,7 +57,7 @@ class AsyncConnection(Face):
         plan: Plan,
         *,
         autocommit: bool = False,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> AsyncConnection:
         """Connect as planned. Raises as `connect`."""
         pump = AsyncPump()
@@ -75,28 +75,37 @@ class AsyncConnection(Face):
     async def run(
         self,
         dialogue: Dialogue[T],
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> T:
         """As `Connection.run`."""
         me = asyncio.current_task()
         if self._owner is me and me is not None:
             dialogue.close()
             raise LocalProtocolError("another command is already in progress")
+        self._check_process()
         async with self._lock:
-            self._check_process()
             self._owner = me
             pump = self._pump
             try:
                 return await pump.run(dialogue, None if timeout is None else Limit(timeout))  # type: ignore[no-any-return]  # the pump is either face's
             except LimitExpired:
-                await pump.run(self._talk.recover())
+                await self._recover()
                 raise self._timed_out(timeout) from None
             except BaseException:
                 if not self._talk.session.idle:
-                    await pump.run(self._talk.recover())
+                    await self._recover()
                 raise
             finally:
                 self._owner = None
+
+    async def _recover(self) -> None:
+        """As `Connection._recover`."""
+        try:
+            await self._pump.run(self._talk.recover())
+        except BaseException:
+            self._talk.session.end()
+            self._pump.close()
+            raise
 
     # -- queries ----------------------------------------------------------------------------
 
@@ -104,7 +113,7 @@ class AsyncConnection(Face):
         self,
         sql: str,
         *parameters: object,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> Result:
         """As `Connection.query`."""
         return await self.run(self._talk.query(sql, parameters), timeout)
@@ -113,7 +122,7 @@ class AsyncConnection(Face):
         self,
         sql: str,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> list[Result]:
         """As `Connection.script`."""
         return await self.run(self._talk.script(sql), timeout)
@@ -170,7 +179,8 @@ class AsyncConnection(Face):
         self._check_process()
         if self.closed:
             return False
-        if self._pump.quiet():
+        if self._owner is not None or self._pump.quiet():
+            # Whoever is using it will be told.
             return True
         try:
             await self.run(self._talk.look())
@@ -180,19 +190,14 @@ class AsyncConnection(Face):
 
     async def wait_for_notification(
         self,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> Notification | None:
         """As `Connection.wait_for_notification`."""
         limit = Limit(timeout)
         while not self._talk.notifications:
-            try:
-                await self.run(self._waited(limit))
-            except LimitExpired:
+            if not await self.run(self._talk.wait(limit)):
                 return None
         return self._talk.notifications.pop(0)
-
-    def _waited(self, limit: Limit) -> Dialogue[None]:
-        return self._talk.wait(limit)
 
     # -- the end ----------------------------------------------------------------------------
 

@@ -94,21 +94,30 @@ class Connection(Face):
         if self._owner == me:
             dialogue.close()
             raise LocalProtocolError("another command is already in progress")
+        self._check_process()
         with self._lock:
-            self._check_process()
             self._owner = me
             pump = self._pump
             try:
                 return pump.run(dialogue, None if timeout is None else Limit(timeout))  # type: ignore[no-any-return]  # the pump is either face's
             except LimitExpired:
-                pump.run(self._talk.recover())
+                self._recover()
                 raise self._timed_out(timeout) from None
             except BaseException:
                 if not self._talk.session.idle:
-                    pump.run(self._talk.recover())
+                    self._recover()
                 raise
             finally:
                 self._owner = None
+
+    def _recover(self) -> None:
+        """Bring the connection back into step, or close it; interrupted in that, close it."""
+        try:
+            self._pump.run(self._talk.recover())
+        except BaseException:
+            self._talk.session.end()
+            self._pump.close()
+            raise
 
     # -- queries ----------------------------------------------------------------------------
 
@@ -195,7 +204,8 @@ class Connection(Face):
         self._check_process()
         if self.closed:
             return False
-        if self._pump.quiet():
+        if self._owner is not None or self._pump.quiet():
+            # Whoever is using it will be told.
             return True
         try:
             self.run(self._talk.look())
@@ -211,14 +221,9 @@ class Connection(Face):
         """
         limit = Limit(timeout)
         while not self._talk.notifications:
-            try:
-                self.run(self._waited(limit))
-            except LimitExpired:
+            if not self.run(self._talk.wait(limit)):
                 return None
         return self._talk.notifications.pop(0)
-
-    def _waited(self, limit: Limit) -> Dialogue[None]:
-        return self._talk.wait(limit)
 
     # -- the end ----------------------------------------------------------------------------
 

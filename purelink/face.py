@@ -236,9 +236,8 @@ class Face:
 
     def _timed_out(self, timeout: float | None) -> Timeout:
         state = "closed" if self.closed else "usable: what ran was cancelled"
-        return Timeout(
-            f"timeout expired after {timeout:g} s; the connection is {state}", sqlstate="57014"
-        )
+        after = "" if timeout is None else f" after {timeout:g} s"
+        return Timeout(f"timeout expired{after}; the connection is {state}", sqlstate="57014")
 
     # -- Python's own -----------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_numbers", "main"]
 
+# looked at where keepalives is on, and only on TCP
+_KEEPALIVE = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
 _WRONG = 2  # the exit status of argparse for a wrong command line, too
 
 
@@ -97,24 +99,23 @@ def check_numbers(settings: Settings) -> None:
 
     Source: PQconnectPoll, useKeepalives and its neighbours, connectDBComplete.
     """
-    keywords = ["connect_timeout"]
-    if any(target.kind != "socket" for target in settings.targets):
-        keywords += ["keepalives"]
-        alive = settings["keepalives"]
-        if alive is None or integer(alive, "keepalives"):
-            keywords += ["keepalives_idle", "keepalives_interval", "keepalives_count"]
-            keywords += ["tcp_user_timeout"]
     try:
         for target in settings.targets:
             if not 1 <= integer(target.port, "port") <= 65535:
                 raise ConninfoError(f'invalid port number: "{target.port}"', keyword="port")
-        for keyword in keywords:
-            value = settings[keyword]
-            if value is not None:
-                integer(value, keyword)
+        _check_number(settings, "connect_timeout")
+        remote = any(target.kind != "socket" for target in settings.targets)
+        if remote and _check_number(settings, "keepalives") != 0:
+            for keyword in _KEEPALIVE:
+                _check_number(settings, keyword)
     except ConninfoError as error:
         error.position = settings.source(error.keyword or "port").position
         raise
+
+
+def _check_number(settings: Settings, keyword: str) -> int | None:
+    value = settings[keyword]
+    return None if value is None else integer(value, keyword)
 
 
 def _complain(error: ConninfoError, text: str, *, as_json: bool) -> None:

@@ -19,8 +19,7 @@ __all__ = ["checked", "is_connection_string", "item_places", "parse", "scan"]
 
 # C's isspace in the C and UTF-8 locales: neither U+0085 nor U+00A0 nor \x1c
 _BLANK = r" \t\n\v\f\r"
-_BLANKS = re.compile(f"[{_BLANK}]*")
-_NAME = re.compile(f"[^{_BLANK}=]*")
+_BLANKS = " \t\n\v\f\r"
 # One whole item. No alternative can begin where another one does, and none begins with a
 # blank, so that giving back (a missing "=", an open quote) costs linear time.
 _ITEM = re.compile(
@@ -30,9 +29,10 @@ _ITEM = re.compile(
     f"[{_BLANK}]*",
     re.DOTALL,
 )
-# an item whose quote is not closed, up to the quote
-_OPEN = re.compile(f"([^{_BLANK}=]*)[{_BLANK}]*=[{_BLANK}]*(?=')")
-_ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
+# the others are compiled when they are needed: most strings have neither fault nor backslash
+_ESCAPE = r"(?s)\\(.?)"
+# an item that cannot be read: its name, and what is behind it as far as an open quote
+_BROKEN = f"([^{_BLANK}=]*)[{_BLANK}]*(?:(=)[{_BLANK}]*)?"
 
 
 def parse(text: str, *, release: int = RELEASE) -> dict[str, str]:
@@ -112,7 +112,7 @@ def _scan_pairs(text: str, known: frozenset[str]) -> list[tuple[str, str, int]]:
     # Source: conninfo_parse
     items: list[tuple[str, str, int]] = []
     secret_before = False
-    at = _BLANKS.match(text).end()  # type: ignore[union-attr]
+    at = len(text) - len(text.lstrip(_BLANKS))
     item_at = _ITEM.match
     while at < len(text):
         match = item_at(text, at)
@@ -122,7 +122,7 @@ def _scan_pairs(text: str, known: frozenset[str]) -> list[tuple[str, str, int]]:
         if quoted is not None:
             value = quoted
         if "\\" in value:
-            value = _ESCAPE.sub(r"\1", value)
+            value = re.sub(_ESCAPE, r"\1", value)
             if not value.isascii():
                 # two halves of a character that a backslash kept apart are one now
                 value = checked(value, "connection string")
@@ -148,16 +148,12 @@ def item_places(text: str) -> list[tuple[str, int, int]]:
     quote is open, or else to "".
     """
     places: list[tuple[str, int, int]] = []
-    at = _BLANKS.match(text).end()  # type: ignore[union-attr]
+    at = len(text) - len(text.lstrip(_BLANKS))
     while at < len(text):
         match = _ITEM.match(text, at)
         if match is None:
-            broken = _OPEN.match(text, at)
-            places.append(
-                ("", at, len(text))
-                if broken is None
-                else (broken.group(1), broken.end(), len(text))
-            )
+            keyword, equals, end = _read_broken(text, at)
+            places.append((keyword, end, len(text)) if equals else ("", at, len(text)))
             break
         keyword = match.group(1)
         if keyword in names() or keyword == "requiressl":
@@ -170,19 +166,19 @@ def item_places(text: str) -> list[tuple[str, int, int]]:
 
 def _broken(text: str, at: int, *, secret_before: bool) -> ConninfoError:
     # Why no item could be read at this place: there is no "=", or a quote is not closed.
-    end = _NAME.match(text, at).end()  # type: ignore[union-attr]
-    keyword = text[at:end]
-    equals = _BLANKS.match(text, end).end()  # type: ignore[union-attr]
-    if text[equals : equals + 1] == "=":
-        quote = _BLANKS.match(text, equals + 1).end()  # type: ignore[union-attr]
-        return ConninfoError(
-            "unterminated quoted string in connection info string",
-            keyword=mask.echo(text, at, end, secret_before=secret_before),
-            position=quote + 1,
-        )
-    shown = mask.echo(text, at, end, secret_before=secret_before)
+    keyword, equals, end = _read_broken(text, at)
+    shown = mask.echo(text, at, at + len(keyword), secret_before=secret_before)
     return ConninfoError(
-        f'missing "=" after "{shown}" in connection info string',
+        "unterminated quoted string in connection info string"
+        if equals
+        else f'missing "=" after "{shown}" in connection info string',
         keyword=shown if shown == keyword else None,
-        position=at + 1,
+        position=end + 1 if equals else at + 1,
     )
+
+
+def _read_broken(text: str, at: int) -> tuple[str, bool, int]:
+    # the name, whether a "=" follows it, and where the open quote is then
+    match = re.compile(_BROKEN).match(text, at)
+    assert match is not None  # every part of it may be empty
+    return match.group(1), match.group(2) is not None, match.end()

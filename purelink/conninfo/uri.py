@@ -18,11 +18,8 @@ PREFIXES = ("postgresql://", "postgres://")
 
 _USERINFO = re.compile(r"([^:@/]*)(?::([^@/]*))?@")
 _HOST = re.compile(r"([^:/?,]*)(?::([^/?,]*))?")
-_PORT = re.compile(r"(?::([^/?,]*))?")
 # the first "%" that no two hexadecimal digits follow, or that stands for NUL
-_BAD_PERCENT = re.compile("%(?![0-9a-fA-F]{2})|%00")
-
-Item = "tuple[str, str, int]"
+_BAD_PERCENT = "%(?![0-9a-fA-F]{2})|%00"
 
 
 def scan_uri(text: str, known: frozenset[str]) -> list[tuple[str, str, int]]:
@@ -73,8 +70,8 @@ def _scan_hosts(text: str, at: int, items: list[tuple[str, str, int]]) -> int:
         if text[at : at + 1] == "[":
             close = _closing_bracket(text, at)
             hosts.append(text[at + 1 : close])
-            match = _PORT.match(text, close + 1)
-            port = match.group(1)  # type: ignore[union-attr]
+            match = _HOST.match(text, close + 1)
+            port = match.group(2)  # type: ignore[union-attr]
         else:
             match = _HOST.match(text, at)
             host, port = match.groups()  # type: ignore[union-attr]
@@ -180,7 +177,7 @@ def _decode(piece: str, keyword: str, at: int) -> str:
     if "%" not in piece and " " not in piece:
         return piece
     head, blank, rest = piece.lstrip(" ").partition(" ")
-    bad = _BAD_PERCENT.search(head)
+    bad = re.search(_BAD_PERCENT, head)
     if bad is None and not (blank and rest.strip(" ")):
         if "%" not in head:
             return head

@@ -19,8 +19,8 @@ from purelink.conversation.spelling import spell_error
 from purelink.errors import (
     AuthenticationError,
     ConnectError,
-    ConninfoError,
     ConnectionLost,
+    ConninfoError,
     Diagnostics,
     RemoteProtocolError,
 )
@@ -125,7 +125,7 @@ class Connected:
         self.attempts: tuple[tuple[str, str], ...] = ()
 
 
-class _Failed(Exception):  # noqa: N818
+class _Failed(Exception):
     """One attempt's failure: its text, and where it leads."""
 
     def __init__(
@@ -205,17 +205,16 @@ class _Connecting:
         except _Failed as failed:
             self._tell(where, "", failed)
             raise
-        failed: _Failed | None = None
+        last = _Failed(f'no address for host "{target.host}"', HOST)
         for address in addresses:
             limit = Limit(self.timeout)
             try:
                 return (yield from self._address(target, address, wish, limit))
             except _Failed as caught:
-                failed = caught
+                last = caught
                 if caught.then in (HOST, STOP):
                     raise
-        assert failed is not None
-        raise failed
+        raise last
 
     def _addresses(self, target: Target) -> Dialogue[Sequence[Address]]:
         try:
@@ -259,7 +258,16 @@ class _Connecting:
         else:
             methods = _METHODS[self.settings["sslmode"] or "prefer"]
             if self.plan.tls_settings is None:
-                methods = ["plain"]
+                methods = [method for method in methods if method == "plain"]
+            if not methods:
+                refusal = _Failed(
+                    f'sslmode value "{self.settings["sslmode"]}" invalid when SSL support is not'
+                    " compiled in",
+                    STOP,
+                    prefixed=False,
+                )
+                self._tell(where, prefix, refusal)
+                raise refusal
         remaining = list(methods)
         named = True
         while True:
@@ -278,6 +286,9 @@ class _Connecting:
                     continue
                 then = STOP if failed.then in (ENCRYPTION, AGAIN) else failed.then
                 failed.then = then
+                raise
+            except GeneratorExit:
+                # Abandoned: whoever held the dialogue holds the channel too.
                 raise
             except BaseException:
                 yield Close()
@@ -350,13 +361,15 @@ class _Attempt:
         self.tls: Any = None
 
     def run(self) -> Dialogue[Connected]:
+        # Made first: what cannot be sent is told before a byte goes out.
+        message = self._message()
+        message.encode()
         opened = yield from self._open()
         if self.method == "tls":
             yield from self._secure()
         session = Session(codec_of)
         authentication = self._authentication()
         try:
-            message = self._message()
             minimum = _VERSIONS[self.settings["min_protocol_version"] or "3.0"]
             yield from startup(session, message, authentication, minimum=minimum)
             if self.settings["sslcertmode"] == "require":
@@ -402,7 +415,7 @@ class _Attempt:
         return opened
 
     def _socket_options(self) -> tuple[tuple[str, str, int], ...]:
-        """Return what libpq sets on a TCP socket. Source: useKeepalives, setKeepalivesIdle …"""
+        """Return what libpq sets on a TCP socket. Source: useKeepalives, setKeepalivesIdle."""
         settings = self.settings
         options: list[tuple[str, str, int]] = []
         keepalives = settings["keepalives"]

@@ -91,7 +91,7 @@ class _Reply:
 
 
 def _ask(session: Session, sql: str) -> Dialogue[_Reply]:
-    data = simple_query(session, sql.encode(), lambda columns: text_row_decoder(columns))
+    data = simple_query(session, sql.encode(), text_row_decoder)
     try:
         yield from until_idle(session, data=data)
     except (ConnectionLost, RemoteProtocolError) as error:

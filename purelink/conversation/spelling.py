@@ -1,6 +1,7 @@
-"""A server's error spelled as libpq spells it: severity, message, LINE with a caret, DETAIL …
+"""A server's error spelled as libpq spells it: severity, message, LINE with a caret, DETAIL.
 
-Floor 3, pure. Source: `fe-protocol3.c` (pqBuildErrorMessage3, reportErrorPosition), default verbosity.
+Floor 3, pure. Source: `fe-protocol3.c` (pqBuildErrorMessage3, reportErrorPosition), at the default
+verbosity.
 """
 
 from __future__ import annotations

@@ -244,7 +244,8 @@ class Talk:
         """Bring the session back into step after a conversation was left early.
 
         Cancels what runs, drains what was asked, within `RECOVERY_SECONDS`; a connection that
-        cannot be brought back is closed. Never raises; returns whether it is in step.
+        cannot be brought back is closed, as is one whose cancel request may still be on its way
+        (it would hit the next statement). Never raises; returns whether it is in step.
         """
         session = self.session
         if not session.closed:
@@ -266,8 +267,8 @@ class Talk:
         if session.state not in (legality.COPY_IN, legality.COPY_BOTH) and cancelling:
             try:
                 yield Aside(self.cancellation(), limit=Limit(CANCEL_SECONDS))
-            except (Error, OSError, LimitExpired):
-                pass  # best effort: what runs may end by itself within the time left
+            except (Error, OSError):
+                pass  # not delivered: what runs may end by itself within the time left
         while not session.idle:
             yield from dialogues.until_idle(session, self.deliver)
 
@@ -299,18 +300,23 @@ class Talk:
         yield from dialogues.peek(self.session, self.deliver)
         self.deliver()
 
-    def wait(self, limit: Limit | None = None) -> Dialogue[None]:
-        """Wait until something comes unasked.
+    def wait(self, limit: Limit | None = None) -> Dialogue[bool]:
+        """Wait until something comes unasked; return False if nothing came in time.
 
         Raises:
-            LimitExpired: nothing came in time.
             ConnectionLost, RemoteProtocolError: the connection is over.
         """
         if self.session.closed:
             raise self.session.gone()
         if not self.session.idle:
             raise LocalProtocolError("another command is already in progress")
-        yield from dialogues.read(self.session, self.deliver, limit=limit)
+        try:
+            yield from dialogues.read(self.session, self.deliver, limit=limit)
+        except LimitExpired as expired:
+            if expired.limit is not limit:
+                raise
+            return False
+        return True
 
 
 def _several(sql: str) -> bool:

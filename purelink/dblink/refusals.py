@@ -214,7 +214,19 @@ not_a_row_type = Refusal("XX000", "return type must be a row type")
 argument_count = Refusal("XX000", "wrong number of arguments")
 key_not_encoded = Refusal("XX000", "could not encode SCRAM %s key")  # "client" or "server"
 
+# what the local server says of a relation (dblink_get_pkey, dblink_build_sql_*)
+relation_denied = Refusal("42501", "permission denied for %s %s")
+relation_refused = Refusal("42809", 'cannot open relation "%s"')
+relation_refused_15 = Refusal("42809", '"%s" is %s')
+
 # purelink's own: docs/differences.md
+mapping_hidden = Refusal(
+    "42501",
+    'permission denied to read the options of user mapping "%s" for server "%s"',
+    "pg_user_mappings shows them to a superuser, to their own user with USAGE, and those of"
+    " PUBLIC to the server's owner.",
+    "Make a user mapping for the role itself, or use a catalog of the program's own.",
+)
 file_refused = Refusal(
     "42501",
     'permission denied to name a local file: connection option "%s"',

@@ -9,10 +9,18 @@ nothing: what was received stays, what is to be sent is the transport's.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from purelink.pumps.blocking import make_socket, peer_user, set_options, sockaddr
+from purelink.pumps.blocking import (
+    glance,
+    host_bytes,
+    make_socket,
+    peer_user,
+    set_options,
+    sockaddr,
+)
 from purelink.pumps.channel import LINGER, Gathering, addresses
 from purelink.wire.wants import (
     Address,
@@ -133,6 +141,14 @@ class _Wire(asyncio.Protocol):
         elif inbox.size >= max(1, want.need) and self.linger is None:
             self.linger = self.loop.call_later(LINGER, self.wake)
 
+    def stirred(self) -> bool:
+        """Tell whether the socket has something that the loop has not handed us yet."""
+        if self.inbox.ended or self.transport.is_closing():
+            return False
+        channel = self.transport.get_extra_info("socket")
+        # A transport that shows no socket may always have something.
+        return channel is None or glance(channel)
+
     def wake(self) -> None:
         """Wake the reader."""
         if self.linger is not None:
@@ -204,32 +220,33 @@ class AsyncPump:
         deadline = self._deadline(want)
         if deadline is None:
             return await awaitable
-        loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(awaitable)
-        handle = loop.call_at(deadline[0], task.cancel)
         try:
-            return await task
-        except asyncio.CancelledError:
-            # Ours, or a caller's own cancellation? Only ours comes at or after the deadline
-            # with the task itself cancelled.
-            if task.cancelled() and loop.time() >= deadline[0]:
-                raise LimitExpired(deadline[1]) from None
+            # `wait` never cancels: so a cancellation that arrives is always the caller's own.
+            left = deadline[0] - asyncio.get_running_loop().time()
+            done, _ = await asyncio.wait({task}, timeout=max(left, 0))
+        except BaseException:
+            task.add_done_callback(_unheard)
             task.cancel()
             raise
-        finally:
-            handle.cancel()
+        if not done:
+            task.add_done_callback(_unheard)
+            task.cancel()
+            raise LimitExpired(deadline[1])
+        return task.result()
 
     # -- the wants --------------------------------------------------------------------------
 
     async def _resolve(self, want: Resolve) -> list[Address]:
         loop = asyncio.get_running_loop()
+        host = host_bytes(want.host)
         if want.numeric:
             found = socket.getaddrinfo(
-                want.host, want.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+                host, want.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
             )
         else:
             found = await self._within(
-                want, loop.getaddrinfo(want.host, want.port, type=socket.SOCK_STREAM)
+                want, loop.getaddrinfo(host, want.port, type=socket.SOCK_STREAM)
             )
         return addresses(found)
 
@@ -261,6 +278,12 @@ class AsyncPump:
             set_options(channel, want.options)
             channel.setblocking(False)
             await self._within(want, loop.sock_connect(channel, sockaddr(want.address)))
+        except OSError as error:
+            channel.close()
+            if error.errno is None or error.filename is not None:
+                raise
+            # the loop says "Connect call failed" for whatever the system said
+            raise OSError(error.errno, os.strerror(error.errno)) from error
         except BaseException:
             channel.close()
             raise
@@ -341,13 +364,11 @@ class AsyncPump:
         if want.data:
             self._write(wire, want.data)
         if want.at_once:
-            # One turn of the loop lets what has arrived be read.
-            if wire.reading_paused:
-                wire.reading_paused = False
-                wire.transport.resume_reading()
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
             inbox = wire.inbox
+            if not inbox.size and wire.stirred():
+                # Two turns of the loop: one sees that there is something, one reads it.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
             if not inbox.size and not inbox.ended and inbox.failed is None:
                 return None
             return inbox.take()
@@ -437,9 +458,11 @@ class AsyncPump:
         if wire is None or wire.transport.is_closing():
             return False
         inbox = wire.inbox
-        return not (inbox.size or inbox.ended or inbox.failed is not None)
+        if inbox.size or inbox.ended or inbox.failed is not None:
+            return False
+        return not wire.stirred()
 
-    _GRANTS: dict[type[Want], Callable[[AsyncPump, Any], Awaitable[Any]]] = {
+    _GRANTS: ClassVar[dict[type[Want], Callable[[AsyncPump, Any], Awaitable[Any]]]] = {
         Exchange: _exchange,
         Deliver: _deliver,
         Resolve: _resolve,
@@ -450,6 +473,12 @@ class AsyncPump:
         Compute: _compute,
         Aside: _aside,
     }
+
+
+def _unheard(task: asyncio.Future[Any]) -> None:
+    # Looked at, so that the loop does not complain that nobody did.
+    if not task.cancelled():
+        task.exception()
 
 
 def _expire(waiter: asyncio.Future[None], limit: Limit) -> None:

@@ -1,10 +1,11 @@
 """The blocking pump: plain sockets, no thread, no event loop.
 
 Floor 4. `BlockingPump.run(dialogue)` grants wants until the dialogue returns. One pump has one
-channel, which lives from `Open` to `Close`. A read without a limit is one `recv`; a limit adds a
-`poll`. A write that would block is interleaved with reading, so that two writing sides
-cannot lock each other. Interrupting a wait (Ctrl-C) loses nothing: what was received and what is
-still to be sent is kept for the next run.
+channel, which lives from `Open` to `Close`. The socket never blocks: waiting is done in `poll`
+alone, so that a write that would block is interleaved with reading (two writing sides cannot lock
+each other), and so that interrupting a wait (Ctrl-C) loses nothing: what was received and what
+is still to be sent is kept for the next run. Interrupted just inside a `send` or `recv`, where
+nobody can tell how much went by, the channel is dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import contextlib
 import select
 import socket
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from purelink.pumps.channel import CHUNK, LINGER, Gathering, addresses
 from purelink.wire.wants import (
@@ -42,9 +43,10 @@ __all__ = ["BlockingPump"]
 
 T = TypeVar("T")
 
-#: Up to here a write goes out in one blocking call: it fits any socket's send buffer, and
-#: nothing else of ours is under way.
-_SMALL = 4096
+#: One send's size at most.
+_PIECE = 262144
+#: What is taken at most without anybody waiting for it: a server may say more than we can hold.
+_UNASKED = 1 << 20
 
 
 class BlockingPump:
@@ -60,8 +62,11 @@ class BlockingPump:
         self._engine: Any = None
         self._inbox = Gathering()
         self._unsent = b""
-        self._poll: Any = None
+        self._polls: dict[int, Any] = {}
+        self._sure = True
         self._outer: Limit | None = None
+        if stream is not None:
+            stream.setblocking(False)
 
     # -- running ----------------------------------------------------------------------------
 
@@ -125,7 +130,7 @@ class BlockingPump:
         self._remaining(want)
         flags = socket.AI_NUMERICHOST if want.numeric else 0
         found = socket.getaddrinfo(
-            want.host, want.port, type=socket.SOCK_STREAM, flags=flags
+            host_bytes(want.host), want.port, type=socket.SOCK_STREAM, flags=flags
         )
         self._remaining(want)
         return addresses(found)
@@ -139,13 +144,16 @@ class BlockingPump:
         try:
             set_options(channel, want.options)
             channel.settimeout(self._remaining(want))
-            try:
-                channel.connect(sockaddr(want.address))
-            except socket.timeout:
-                # Our own limit, or the system's (ETIMEDOUT is another class).
-                self._remaining(want)
-                raise
-            channel.settimeout(None)
+            while True:
+                try:
+                    channel.connect(sockaddr(want.address))
+                    break
+                except socket.timeout as error:
+                    # The system's own (ETIMEDOUT), or ours: then it may have come a trice early.
+                    if error.errno is not None:
+                        raise
+                    channel.settimeout(self._remaining(want))
+            channel.setblocking(False)
             user = peer_user(channel) if want.peer_user else None
         except BaseException:
             channel.close()
@@ -196,13 +204,12 @@ class BlockingPump:
                 return None
             return inbox.take()
         while not inbox.enough(want):
-            if (
-                inbox.size
-                and inbox.size >= want.need
-                and not self._readable(LINGER)
-            ):
-                break
-            self._wait(want, reading=True)
+            if inbox.size and inbox.size >= want.need:
+                self._remaining(want)
+                if not self._readable(LINGER):
+                    break
+            else:
+                self._wait(want, reading=True)
             self._receive()
         return inbox.take()
 
@@ -236,64 +243,61 @@ class BlockingPump:
 
     def _send(self, data: bytes, want: Want) -> None:
         """Send all of `data` (and what an interrupted write left), reading if it would block."""
-        if self._engine is not None:
-            if data:
-                self._engine.write(data)
-                data = self._engine.drain()
-        if self._unsent:
-            data = self._unsent + data
-            self._unsent = b""
         if self._socket is None:
             raise BrokenPipeError("the channel is closed")
         try:
-            if len(data) <= _SMALL and self._outer is None and want.limit is None:
-                self._socket.sendall(data)
-            else:
-                self._flush(data, want, reading=True)
+            if self._engine is not None and data:
+                self._sure = False
+                self._engine.write(data)
+                data = self._engine.drain()
+                self._sure = True
+            if self._unsent:
+                data, self._unsent = self._unsent + data, b""
+            self._flush(data, want, reading=True)
         except OSError as error:
+            self._sure = True
             # What the server said before it closed explains more than a broken pipe: it is
             # handed out first.
             self._receive_waiting()
             if not self._inbox.ended and self._inbox.failed is None:
                 self._inbox.failed = error
-        except LimitExpired:
-            raise
-        except BaseException:
-            if not self._unsent:
-                # Interrupted inside one `sendall`: nobody knows how much went out.
-                self._drop()
-            raise
+        finally:
+            self._check_sure()
 
     def _flush(self, data: bytes, want: Want, *, reading: bool = False) -> None:
-        channel = self._socket
-        if not data:
-            return
-        view = memoryview(data)
-        sent = 0
-        channel.setblocking(False)
+        view, sent = memoryview(data), 0
         try:
             while sent < len(view):
                 try:
-                    sent += channel.send(view[sent : sent + 262144])
+                    self._sure = False
+                    sent += self._socket.send(view[sent : sent + _PIECE])
+                    self._sure = True
                 except (BlockingIOError, InterruptedError):
-                    channel.setblocking(True)
+                    self._sure = True
                     readable = self._wait(want, reading=reading, writing=True)
                     if readable and reading:
                         self._receive()
                         if self._inbox.ended or self._inbox.failed is not None:
                             # Nobody takes the rest; what the peer said explains it.
                             sent = len(view)
-                    channel.setblocking(False)
         finally:
-            if self._socket is not None:
-                channel.setblocking(True)
             if sent < len(view):
                 self._unsent = bytes(view[sent:])
+
+    def _check_sure(self) -> None:
+        """Drop the channel if an interrupt came where nobody can tell how much went by."""
+        if not self._sure:
+            self._drop()
 
     def _receive_waiting(self) -> None:
         """Take what has come, without waiting."""
         inbox = self._inbox
-        while not inbox.ended and inbox.failed is None and self._readable(0):
+        while (
+            not inbox.ended
+            and inbox.failed is None
+            and inbox.size < _UNASKED
+            and self._readable(0)
+        ):
             self._receive()
 
     def _receive(self) -> None:
@@ -303,78 +307,69 @@ class BlockingPump:
             inbox.ended = True
             return
         try:
+            self._sure = False
             data = self._socket.recv(CHUNK)
-        except OSError as error:
-            inbox.failed = error
-            return
-        engine = self._engine
-        if engine is None:
-            if data:
+            if self._engine is not None:
+                self._decrypt(data)
+            elif data:
                 inbox.put(data)
             else:
                 inbox.ended = True
-            return
+            self._sure = True
+        except (BlockingIOError, InterruptedError):
+            self._sure = True  # not readable after all
+        except OSError as error:
+            self._sure = True
+            inbox.failed = error
+        finally:
+            self._check_sure()
+
+    def _decrypt(self, data: bytes) -> None:
+        engine, inbox = self._engine, self._inbox
         if data:
             engine.feed(data)
         else:
             engine.eof()
         try:
-            while True:
-                plain = engine.read()
-                if not plain:
-                    break
+            plain = engine.read()
+            while plain:
                 inbox.put(plain)
-            if engine.closed or (not data and not plain):
-                inbox.ended = True
-        except OSError as error:
-            inbox.failed = error
-        reply = engine.drain()
-        if reply:
-            self._socket.sendall(reply)
+                plain = engine.read()
+            inbox.ended = engine.closed or not data
+        finally:
+            reply = engine.drain()
+            if reply:
+                # A key update's answer or an alert: it goes out before whatever is said next.
+                self._unsent += reply
 
     def _wait(self, want: Want, *, reading: bool, writing: bool = False) -> bool:
-        """Wait until the channel is ready, within the limits; return whether it is readable.
-
-        Without a limit, and only for reading, the `recv` that follows does the waiting.
-        """
-        left = self._remaining(want)
-        if left is None and not writing:
-            return True
+        """Wait until the channel is ready, within the limits; return whether it is readable."""
         while True:
-            ready = self._ready(left, reading=reading, writing=writing)
+            ready = self._ready(self._remaining(want), reading=reading, writing=writing)
             if ready:
                 return bool(ready & 1)
-            left = self._remaining(want)
 
     def _readable(self, seconds: float) -> bool:
-        if self._socket is None:
-            return True
         return bool(self._ready(seconds, reading=True, writing=False))
 
     def _ready(self, seconds: float | None, *, reading: bool, writing: bool) -> int:
         """Return 1 for readable, 2 for writable, 3 for both, 0 when the time is over."""
         channel = self._socket
+        if channel is None:
+            return 3  # whoever reads or writes now is told
         if hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(
-                channel,
-                (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0),
-            )
-            # milliseconds, rounded up: a wait that ends early would only come back
-            found = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
-            if not found:
-                return 0
-            bits = found[0][1]
-            ended = bits & (select.POLLHUP | select.POLLERR | select.POLLNVAL)
-            readable = bool(bits & select.POLLIN) or bool(ended and reading)
-            writable = bool(bits & select.POLLOUT) or bool(ended and writing)
-        else:  # Windows
-            one = [channel]
-            can_read, can_write, broken = select.select(
-                one if reading else [], one if writing else [], one, seconds
-            )
-            readable = bool(can_read or (broken and reading))
-            writable = bool(can_write or (broken and writing))
+            asked = (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0)
+            poll = self._polls.get(asked)
+            if poll is None:
+                poll = self._polls[asked] = select.poll()
+                poll.register(channel, asked)
+            return _polled(poll, seconds, asked)
+        one = [channel]  # Windows
+        can_read, can_write, broken = select.select(
+            one if reading else [], one if writing else [], one, seconds
+        )
+        readable = bool(can_read or (broken and reading))
+        writable = bool(can_write or (broken and writing))
         return (1 if readable else 0) | (2 if writable else 0)
 
     def _drop(self) -> None:
@@ -382,11 +377,12 @@ class BlockingPump:
         engine, self._engine = self._engine, None
         self._inbox = Gathering()
         self._unsent = b""
+        self._polls = {}
+        self._sure = True
         if channel is None:
             return
         try:
             if engine is not None:
-                channel.setblocking(False)
                 channel.send(engine.close())
         except OSError:
             pass  # a close_notify is a courtesy
@@ -403,6 +399,7 @@ class BlockingPump:
         """Let the channel go without a byte: in a forked child it belongs to the parent."""
         channel, self._socket = self._socket, None
         self._engine = None
+        self._polls = {}
         if channel is not None:
             channel.close()
 
@@ -411,13 +408,16 @@ class BlockingPump:
         return -1 if self._socket is None else int(self._socket.fileno())
 
     def quiet(self) -> bool:
-        """Tell whether nothing has come that was not asked for: no byte, no end. No waiting."""
-        inbox = self._inbox
+        """Tell whether nothing has come that was not asked for: no byte, no end. No waiting.
+
+        May be called from any thread.
+        """
+        inbox, channel = self._inbox, self._socket
         if inbox.size or inbox.ended or inbox.failed is not None:
             return False
-        return self._socket is not None and not self._readable(0)
+        return channel is not None and not glance(channel)
 
-    _GRANTS: dict[type[Want], Callable[[BlockingPump, Any], Any]] = {
+    _GRANTS: ClassVar[dict[type[Want], Callable[[BlockingPump, Any], Any]]] = {
         Exchange: _exchange,
         Deliver: _deliver,
         Resolve: _resolve,
@@ -428,6 +428,34 @@ class BlockingPump:
         Compute: _compute,
         Aside: _aside,
     }
+
+
+def host_bytes(host: str) -> bytes:
+    """Return a host name as libpq hands it to the resolver: its bytes, no IDNA codec.
+
+    Python's own would refuse names that a resolver knows, with errors that are no OSError.
+    """
+    return host.encode("utf-8", "surrogateescape")
+
+
+def glance(channel: Any) -> bool:
+    """Tell whether a socket has something to be read, or its end, now."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(channel, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([channel], [], [], 0)[0])
+
+
+def _polled(poll: Any, seconds: float | None, asked: int) -> int:
+    # milliseconds, rounded up: a wait that ends early would only come back
+    found = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
+    if not found:
+        return 0
+    bits = found[0][1]
+    if bits & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
+        bits |= asked
+    return (1 if bits & select.POLLIN else 0) | (2 if bits & select.POLLOUT else 0)
 
 
 def make_socket(address: Address) -> socket.socket:

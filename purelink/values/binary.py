@@ -189,6 +189,15 @@ def _uuid() -> BinaryDecoder:
     return decode_uuid
 
 
+#: what the outermost values of int32 and int64 mean in dates and timestamps
+_ENDS = {
+    b"\x7f\xff\xff\xff": "infinity",
+    b"\x80\0\0\0": "-infinity",
+    b"\x7f" + b"\xff" * 7: "infinity",
+    b"\x80" + b"\0" * 7: "-infinity",
+}
+
+
 def _date() -> BinaryDecoder:
     from datetime import date
 
@@ -201,7 +210,8 @@ def _date() -> BinaryDecoder:
         try:
             return date.fromordinal(epoch + days)
         except (ValueError, OverflowError):
-            raise unholdable("date", f"{days} days from 2000-01-01", "datetime.date") from None
+            shown = _ENDS.get(value) or f"{days} days from 2000-01-01"
+            raise unholdable("date", shown, "datetime.date") from None
 
     return decode_date
 
@@ -252,7 +262,7 @@ def _timestamp(kind: str, *, zoned: bool) -> BinaryDecoder:
         try:
             return epoch + timedelta(0, 0, micros)
         except OverflowError:
-            shown = f"{micros} microseconds from 2000-01-01"
+            shown = _ENDS.get(value) or f"{micros} microseconds from 2000-01-01"
             raise unholdable(kind, shown, "datetime.datetime") from None
 
     return decode_timestamp

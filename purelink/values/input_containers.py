@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from purelink.values import oids
 from purelink.values.arrays import MAX_DIMENSIONS
-from purelink.values.faults import cited, input_error
+from purelink.values.faults import cited, input_error, unholdable
 from purelink.values.ranges import Multirange, Range
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def _canonical(lower: Any, upper: Any, bounds: str, subtype: int) -> Range[Any]:
             if upper is not None and bounds[1] == "]":
                 upper += step
         except OverflowError:
-            raise input_error("22008", "date out of range") from None
+            raise unholdable("date", "10000-01-01", "datetime.date") from None
         most = {oids.INT4: (1 << 31) - 1, oids.INT8: (1 << 63) - 1}.get(subtype)
         if most is not None and max(lower or 0, upper or 0) > most:
             raise input_error("22003", f"{oids.kind_name(subtype)} out of range")

@@ -47,7 +47,15 @@ _PIECE = re.compile(
     rf"|(?P<number>{_NUMBER})\s*(?P<unit>[A-Za-z]+)?|(?P<ago>ago))(?=\s|$|[-+0-9])\s*",
     re.ASCII | re.IGNORECASE,
 )
-_WEEKS = re.compile(r"P([+-]?\d{1,9})W", re.ASCII)
+# ISO 8601 with designators, any number with a fraction; after the T come hours and less
+_ISO_FORM = re.compile(
+    rf"P((?:{_NUMBER}[YMWD])*)(?:T((?:{_NUMBER}[HMS])*))?", re.ASCII | re.IGNORECASE
+)
+_ISO_PIECE = re.compile(rf"({_NUMBER})([A-Z])", re.ASCII | re.IGNORECASE)
+_DESIGNATED = (
+    {"Y": (12, 0, 0), "M": (1, 0, 0), "W": (0, 7, 0), "D": (0, 1, 0)},
+    {"H": (0, 0, _HOUR), "M": (0, 0, _MINUTE), "S": (0, 0, _SECOND)},
+)
 # the modifier's field bits whose last one a bare number is in; see types._FIELDS
 _LAST_FIELDS = (
     (1 << 12, (0, 0, _SECOND)),
@@ -79,8 +87,7 @@ def interval_in(typmod: int, styles: Styles) -> Callable[[str], Spans]:
         if read_fields is None and standard:
             read_fields = interval_fields(word)
         if read_fields is None:
-            weeks = _WEEKS.fullmatch(word)
-            read_fields = (0, 7 * int(weeks.group(1)), 0) if weeks else _units(text, fields)
+            read_fields = _iso(word) or _units(text, fields)
         if abs(read_fields[0]) > _MOST[0]:
             raise input_error("22008", "interval out of range")
         if any(not -most - 1 <= value <= most for value, most in zip(read_fields, _MOST)):
@@ -88,6 +95,18 @@ def interval_in(typmod: int, styles: Styles) -> Callable[[str], Spans]:
         return span(*_adjusted(*read_fields, fields, precision))
 
     return read
+
+
+def _iso(word: str) -> tuple[int, int, int] | None:
+    match = _ISO_FORM.fullmatch(word)
+    if match is None or len(word) < 2:
+        return None
+    total = (0, 0, 0)
+    for part, units in zip(match.groups(), _DESIGNATED):
+        for number, letter in _ISO_PIECE.findall(part or ""):
+            months, days, micros = _amount(Decimal(number), units[letter.upper()])
+            total = total[0] + months, total[1] + days, total[2] + micros
+    return total
 
 
 def _units(text: str, fields: int) -> tuple[int, int, int]:

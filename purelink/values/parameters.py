@@ -336,7 +336,7 @@ def _check_shape(value: list[Any], place: str) -> None:
     from purelink.values.arrays import MAX_DIMENSIONS
 
     level: list[Any] = [value]
-    for depth in range(MAX_DIMENSIONS + 1):
+    for depth in range(MAX_DIMENSIONS):
         if depth and not level[0]:
             raise InterfaceError(f"cannot send {place}: a list inside a list may not be empty")
         if len({len(one) for one in level}) > 1:

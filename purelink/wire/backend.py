@@ -183,8 +183,11 @@ class Column:
 
 
 class RowDescription(Message):
-    """`T`: Int16 n, then for each column String name, Int32 table OID, Int16 column number,
-    Int32 type OID, Int16 type size, Int32 type modifier, Int16 format."""
+    """`T`: Int16 n, then for each column what `Column` holds.
+
+    String name, Int32 table OID, Int16 column number, Int32 type OID, Int16 type size,
+    Int32 type modifier, Int16 format.
+    """
 
     __slots__ = ("columns",)
     tag = b"T"
@@ -247,12 +250,11 @@ class DataRow(Message):
         self.values = tuple(values)
 
     def body(self) -> bytes:
-        pieces = [uint16.pack(len(self.values))]
-        for value in self.values:
-            pieces.append(
-                b"\xff\xff\xff\xff" if value is None else int32.pack(len(value)) + value
-            )
-        return b"".join(pieces)
+        pieces = (
+            b"\xff\xff\xff\xff" if value is None else int32.pack(len(value)) + value
+            for value in self.values
+        )
+        return uint16.pack(len(self.values)) + b"".join(pieces)
 
     @classmethod
     def read(cls, body: Body) -> tuple[object, ...]:

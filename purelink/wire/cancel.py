@@ -67,8 +67,13 @@ def cancel(
                 elif not plain_allowed:
                     raise OperationalError("server does not support SSL, but SSL was required")
             yield from _request(frontend.CancelRequest(pid, key).encode())
-        finally:
+        except GeneratorExit:
+            # Abandoned: whoever held the dialogue holds the channel too.
+            raise
+        except BaseException:
             yield Close()
+            raise
+        yield Close()
     except OSError as error:
         raise ConnectionLost(f"the cancel request failed: {error.strerror or error}") from error
 

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Callable
 from purelink.errors import ConnectionLost
 from purelink.wire import frontend, legality
 from purelink.wire.session import Answer, Session
-from purelink.wire.wants import Call, Deliver, Dialogue, Exchange
+from purelink.wire.wants import Call, Deliver, Dialogue, Exchange, Limit, LimitExpired
 
 if TYPE_CHECKING:
     from purelink.wire.backend import Column
     from purelink.wire.session import RowDecoder
-    from purelink.wire.wants import Limit
 
 __all__ = [
     "Batch",
@@ -32,6 +31,7 @@ __all__ = [
     "peek",
     "read",
     "send",
+    "settle",
     "simple_query",
     "until_answer",
     "until_idle",
@@ -107,13 +107,27 @@ class Batch:
         self.steps.append((legality.SYNC, answer))
         return self
 
+    def flush(self) -> Batch:
+        """Have the server send what it has so far; no answer of its own."""
+        self.pieces.append(_FLUSH)
+        return self
+
     def data(self) -> bytes:
         """Return all of it as bytes."""
         return b"".join(self.pieces)
 
 
 _SYNC = frontend.Sync().encode()
+_FLUSH = frontend.Flush().encode()
 _COPY_DONE = frontend.CopyDone().encode()
+#: Ends a batch whose Sync a failed COPY FROM may have swallowed: CloseComplete tells the
+#: doubtful ReadyForQuery from the last.
+_MARKED = _SYNC + frontend.Close(b"P", b"").encode() + _SYNC
+
+#: How long the end of the connection is waited for behind a FATAL error, in seconds.
+FAREWELL_SECONDS = 2.0
+#: Notices, and notifications, that are kept until somebody listens.
+WAITING_AT_MOST = 1000
 
 
 def read(
@@ -129,13 +143,55 @@ def read(
         ConnectionLost: the server closed the connection, or the network lost it.
         RemoteProtocolError: the server broke the protocol.
     """
+    if session.unsettled:
+        yield from settle(session)
+    if session.state is legality.COPY_IN_FAILED and not session.dying:
+        session.resynchronise()
+        data += _MARKED
+    farewell = Limit(FAREWELL_SECONDS) if session.dying else None
     try:
-        received = yield Exchange(data, need=session.missing, limit=limit)
+        received = yield Exchange(data, need=session.missing, limit=farewell or limit)
     except OSError as error:
         raise _broken(session, error) from error
+    except LimitExpired as expired:
+        if expired.limit is farewell:
+            # A FATAL error is the last word, whether or not the server hangs up behind it.
+            raise session.lost() from None
+        raise
     session.receive(received)
-    if deliver is not None and (session.notices or session.notifications):
-        yield Call(deliver)
+    yield from _told(session, deliver)
+
+
+def _told(session: Session, deliver: Callable[[], object] | None) -> Dialogue[None]:
+    if deliver is not None:
+        if session.notices or session.notifications:
+            yield Call(deliver)
+        return
+    # Nobody listens yet: what is kept for later is bounded.
+    for waiting in (session.notices, session.notifications):
+        while len(waiting) > WAITING_AT_MOST:
+            waiting.popleft()
+
+
+def settle(session: Session) -> Dialogue[None]:
+    """Take what came before what was just asked goes out: it is no answer to it.
+
+    Whoever writes otherwise than by `read` settles first.
+
+    Raises:
+        ConnectionLost, RemoteProtocolError: as `read`. What was asked has not been sent.
+    """
+    try:
+        received = yield Exchange(b"", at_once=True)
+    except OSError as error:
+        session.withdraw()
+        raise _broken(session, error) from error
+    except BaseException:
+        session.withdraw()
+        raise
+    session.unsettled = False
+    if received is not None:
+        session.receive_unasked(received)
 
 
 def _broken(session: Session, error: OSError) -> ConnectionLost:
@@ -164,8 +220,7 @@ def peek(session: Session, deliver: Callable[[], object] | None = None) -> Dialo
         raise _broken(session, error) from error
     if received is not None:
         session.receive(received)
-        if deliver is not None and (session.notices or session.notifications):
-            yield Call(deliver)
+        yield from _told(session, deliver)
 
 
 def until_idle(
@@ -191,8 +246,15 @@ def until_idle(
             data = fail_copy(session, "COPY from stdin was not expected here")
             yield from read(session, deliver, data=data, limit=limit)
             continue
-        yield from read(session, deliver, limit=limit)
+        data = b""
+        if session.state in (legality.OPEN, legality.OPEN_FAILED):
+            data = ask(session, Batch().sync(), _no_rows)
+        yield from read(session, deliver, data=data, limit=limit)
         session.copied.clear()
+
+
+def _no_rows(columns: tuple[Column, ...]) -> RowDecoder:
+    raise AssertionError(columns)  # a Sync is answered by ReadyForQuery alone
 
 
 def until_answer(
@@ -201,7 +263,7 @@ def until_answer(
     *,
     data: bytes = b"",
     limit: Limit | None = None,
-) -> Dialogue["Answer | None"]:
+) -> Dialogue[Answer | None]:
     """Return the next answer when it is whole (or a COPY began); None when all are taken.
 
     Source: PQgetResult.
@@ -212,7 +274,7 @@ def until_answer(
         answers = session.answers
         if answers and (answers[0].complete or _copying(answers[0])):
             return answers.popleft()
-        if session.idle:
+        if session.answered:
             return None
         if session.closed:
             raise session.gone()
@@ -229,7 +291,7 @@ def until_rows(
     *,
     data: bytes = b"",
     limit: Limit | None = None,
-) -> Dialogue["Answer | None"]:
+) -> Dialogue[Answer | None]:
     """Return the first answer, still in the queue, as soon as it has rows or is whole.
 
     The reader takes `answer.rows` out and leaves an empty list, and pops the answer when it is
@@ -241,7 +303,7 @@ def until_rows(
         answers = session.answers
         if answers and (answers[0].complete or answers[0].rows or _copying(answers[0])):
             return answers[0]
-        if session.idle:
+        if session.answered:
             return None
         if session.closed:
             raise session.gone()
@@ -297,12 +359,20 @@ def fail_copy(session: Session, reason: str) -> bytes:
     return data
 
 
-def send(data: bytes, limit: Limit | None = None) -> Dialogue[None]:
+def send(
+    data: bytes, limit: Limit | None = None, *, session: Session | None = None
+) -> Dialogue[None]:
     """Send bytes without waiting for an answer.
+
+    Args:
+        session: whose question this is: what came before it goes out is no answer to it.
 
     Raises:
         OSError: the channel is broken.
+        ConnectionLost, RemoteProtocolError: as `settle`.
     """
+    if session is not None and session.unsettled:
+        yield from settle(session)
     yield Deliver(data, limit=limit)
 
 

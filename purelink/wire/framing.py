@@ -37,7 +37,8 @@ def head(buffer: bytes, position: int, ceiling: int = codes.CEILING) -> Head | N
         return None
     tag = buffer[position]
     length: int = int32.unpack_from(buffer, position + 1)[0]
-    if length < 4 or length > ceiling or (length > codes.SHORT_LENGTH and tag not in codes.LONG_TAGS):
+    longest = ceiling if tag in codes.LONG_TAGS else min(ceiling, codes.SHORT_LENGTH)
+    if not 4 <= length <= longest:
         raise RemoteProtocolError(
             f'lost synchronization with server: got message type "{codes.letter(tag)}",'
             f" length {length}"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from purelink.errors import InterfaceError, RemoteProtocolError
-from purelink.wire.codec import Body, cstring, frame, int16, int32, uint16, uint32
+from purelink.wire.codec import Body, cstring, int16, int32, uint16, uint32
 from purelink.wire.codes import (
     CANCEL_REQUEST,
+    CEILING,
     GSSENC_REQUEST,
     NAME_LENGTH,
     PARAMETERS,
@@ -42,7 +43,14 @@ def _formats(formats: Sequence[int], what: str) -> bytes:
 
 
 def _value(value: bytes | None) -> bytes:
-    return b"\xff\xff\xff\xff" if value is None else int32.pack(len(value)) + value
+    if value is None:
+        return b"\xff\xff\xff\xff"
+    if len(value) > CEILING:
+        raise InterfaceError(
+            f"a parameter of {len(value)} bytes cannot be sent; PostgreSQL accepts at most"
+            f" {CEILING}"
+        )
+    return int32.pack(len(value)) + value
 
 
 def _values(body: Body, count: int) -> tuple[bytes | None, ...]:
@@ -72,7 +80,7 @@ class StartupMessage(Message):
         return b"".join(pieces) + b"\0"
 
     def encode(self) -> bytes:
-        message = frame(b"", self.body())
+        message = super().encode()
         if len(message) > STARTUP_LENGTH:
             raise InterfaceError(
                 f"the startup packet would take {len(message)} bytes; PostgreSQL accepts at most"
@@ -83,7 +91,7 @@ class StartupMessage(Message):
     @classmethod
     def read(cls, body: Body) -> tuple[object, ...]:
         version = body.uint32()
-        parameters = []
+        parameters: list[tuple[bytes, bytes]] = []
         while True:
             key = body.string()
             if not key:
@@ -205,8 +213,10 @@ class Parse(Message):
 
 
 class Bind(Message):
-    """`B`: String portal, String statement, Int16 n, Int16 format * n, Int16 n, value * n,
-    Int16 n, Int16 result format * n; a value is Int32 length (-1: NULL) and its bytes."""
+    """`B`: String portal, String statement, formats, values, result formats.
+
+    Formats: Int16 n, Int16 * n. Values: Int16 n, then each Int32 length (-1: NULL) and its bytes.
+    """
 
     __slots__ = ("formats", "portal", "result_formats", "statement", "values")
     tag = b"B"
@@ -327,7 +337,7 @@ class Terminate(Message):
 
 
 class FunctionCall(Message):
-    """`F`: Int32 function OID, Int16 n, Int16 format * n, Int16 n, value * n, Int16 result format."""
+    """`F`: Int32 function OID, formats, values (both as in Bind), Int16 result format."""
 
     __slots__ = ("arguments", "formats", "oid", "result_format")
     tag = b"F"

@@ -6,6 +6,9 @@ wire; `decode(body)` takes the body (tag and length already off) and refuses lef
 
 from __future__ import annotations
 
+from struct import error as PackError  # noqa: N812 - it is an exception class
+
+from purelink.errors import InterfaceError
 from purelink.wire.codec import Body, frame
 
 __all__ = ["Message"]
@@ -14,7 +17,7 @@ __all__ = ["Message"]
 class Message:
     """One protocol message; the fields are the positional arguments, in `__slots__`' order."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
     #: one byte; b"" for the untagged messages of the start
     tag: bytes = b""
     #: fields that `repr` shows as ***
@@ -31,7 +34,7 @@ class Message:
         return tuple(getattr(self, name) for name in self.__slots__)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.fields() == other.fields()  # type: ignore[attr-defined]  # the types are equal
+        return isinstance(other, type(self)) and self.fields() == other.fields()
 
     def __hash__(self) -> int:
         return hash((type(self), self.fields()))
@@ -48,11 +51,19 @@ class Message:
         return b""
 
     def encode(self) -> bytes:
-        """Return the whole message as bytes."""
-        return frame(self.tag, self.body())
+        """Return the whole message as bytes.
+
+        Raises:
+            InterfaceError: the wire cannot carry it: a NUL in a string, a number or a length
+                out of range.
+        """
+        try:
+            return frame(self.tag, self.body())
+        except PackError as error:
+            raise InterfaceError(f"{type(self).__name__}: a number is out of range") from error
 
     @classmethod
-    def read(cls, body: Body) -> tuple[object, ...]:
+    def read(cls, body: Body) -> tuple[object, ...]:  # noqa: ARG003 - what subclasses override
         """Return the fields read off a body; subclasses with fields override it."""
         return ()
 

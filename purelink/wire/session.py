@@ -186,6 +186,11 @@ class Session:
         """Nothing asked is unanswered, and the session stands."""
         return self.state is legality.IDLE
 
+    @property
+    def answered(self) -> bool:
+        """Nothing said so far will bring an answer: idle, or a Sync is still to be said."""
+        return self.state in (legality.IDLE, legality.OPEN, legality.OPEN_FAILED)
+
     def text(self, value: str, what: str) -> bytes:
         """Return text as bytes in the session's encoding.
 
@@ -272,6 +277,14 @@ class Session:
         self._answer = answer
         self.state = legality.FUNCTION
         self.unsettled = True
+
+    def withdraw(self) -> None:
+        """Take back what was asked of an idle session: it was not said after all."""
+        self.unsettled = False
+        self.state, self._answer, self._decoder = legality.IDLE, None, None
+        self._queue.clear()
+        while self.answers and not self.answers[-1].complete:
+            self.answers.pop()
 
     def end_copy(self) -> None:
         """Note that we said CopyDone or CopyFail, and a Sync in the extended protocol."""
@@ -399,10 +412,9 @@ class Session:
             answer.value_error = error
             answer.rows.clear()
             self._decoder = _Discard(len(answer.columns or ()))
-        if after != position:
-            if self.state is legality.EXECUTE:
-                self.state = legality.EXECUTE_ROWS
-                answer.outcome = "rows"
+        if after != position and self.state is legality.EXECUTE:
+            self.state = legality.EXECUTE_ROWS
+            answer.outcome = "rows"
         return after
 
     def _message(self, tag: int, data: bytes) -> None:
@@ -536,6 +548,7 @@ class Session:
             )
         self.transaction_status = chr(status[0])
         self.fatal = None
+        self.dying = False
         answer = self._answer
         if answer is not None and self.state is legality.SYNC:
             answer.outcome = "sync"
@@ -698,7 +711,7 @@ class _Discard:
     def __init__(self, count: int) -> None:
         self.count = count
 
-    def decode(self, buffer: bytes, start: int, end: int, rows: list[Any], /) -> int:
+    def decode(self, buffer: bytes, start: int, end: int, _rows: list[Any], /) -> int:
         position = start
         while position < end and buffer[position] == codes.DATA_ROW:
             found = head(buffer, position)

@@ -30,7 +30,7 @@ __all__ = ["Refused", "ask_tls", "bounded", "startup"]
 T = TypeVar("T")
 
 
-class Refused(Exception):  # noqa: N818 - it says what happened; it never leaves the package
+class Refused(Exception):
     """The server answered the startup with an ErrorResponse. Never leaves the package.
 
     Attributes:

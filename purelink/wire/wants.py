@@ -58,7 +58,7 @@ class Limit:
         self.deadline: float | None = None
 
 
-class LimitExpired(Exception):  # noqa: N818 - it says what happened; it never leaves the package
+class LimitExpired(Exception):
     """Thrown into a dialogue by the pump: this limit ran out. Never leaves the package."""
 
     def __init__(self, limit: Limit) -> None:
@@ -132,8 +132,10 @@ class Open(Want):
 
 
 class Opened(NamedTuple):
-    """What `Open` found: the peer's address, our own, and the peer's OS user (unix sockets;
-    None where the system does not tell)."""
+    """What `Open` found: the peer's address and our own, the peer's OS user.
+
+    `peer_user` is for unix sockets; None where the system does not tell.
+    """
 
     peer: Any
     own: Any
@@ -155,9 +157,12 @@ class StartTLS(Want):
 
 
 class Secured(NamedTuple):
-    """What TLS gave: `certificate` is the server's in DER, or None; `alpn` the protocol agreed
-    on, or None; `version` as "TLSv1.3"; `cipher` its name; `certificate_requested` whether
-    the server asked for ours (None: cannot be told); `certificate_sent` whether one went out."""
+    """What TLS gave.
+
+    `certificate` is the server's in DER, or None; `alpn` the protocol agreed on, or None;
+    `version` as "TLSv1.3"; `cipher` its name; `certificate_requested` whether the server asked
+    for ours (None: cannot be told); `certificate_sent` whether one went out.
+    """
 
     certificate: bytes | None
     alpn: str | None
@@ -196,8 +201,11 @@ class Exchange(Want):
 
 
 class Deliver(Want):
-    """Write; read only while writing would block (what was read is handed out by the next
-    `Exchange`). Sends back True if something has been received meanwhile, else False."""
+    """Write; read only while writing would block.
+
+    What was read is handed out by the next `Exchange`. Sends back True if something has been
+    received meanwhile, else False.
+    """
 
     __slots__ = ("data",)
 
@@ -216,8 +224,10 @@ class Close(Want):
 
 
 class Call(Want):
-    """Call what the *user* gave: a password or token provider, a callback; sync, or async where
-    the pump is. Sends back its result."""
+    """Call what the *user* gave: a password or token provider, a callback.
+
+    Sync, or async where the pump is. Sends back its result.
+    """
 
     __slots__ = ("args", "function")
 
@@ -231,7 +241,9 @@ class Call(Want):
 
 class Compute(Want):
     """Run something long and pure so that a loop is not frozen and the limit holds.
-    Sends back its result."""
+
+    Sends back its result.
+    """
 
     __slots__ = ("args", "function")
 
@@ -245,7 +257,9 @@ class Compute(Want):
 
 class Aside(Want):
     """Run another dialogue on a channel of its own, closed afterwards: a cancel request.
-    Sends back its result, or throws what it raised."""
+
+    Sends back its result, or throws what it raised.
+    """
 
     __slots__ = ("dialogue",)
 

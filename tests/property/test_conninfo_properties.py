@@ -81,9 +81,7 @@ def test_service_files(example: strategies.ServiceFile) -> None:
 
 @given(strategies.passfiles())
 def test_passfiles(example: strategies.Passfile) -> None:
-    match = password_for(
-        example.content, example.host, example.port, example.dbname, example.user
-    )
+    match = password_for(example.content, example.host, example.port, example.dbname, example.user)
     assert (None if match is None else match[0]) == example.password
 
 
@@ -131,7 +129,7 @@ def test_no_secret_is_shown(text: str, check: bool) -> None:
     try:
         settings = resolve(text, surroundings=SHELTER)
     except ConninfoError as error:
-        told = [str(error), repr(error), repr(error.keyword), error.__dict__]
+        told: list[object] = [str(error), repr(error), repr(error.keyword), error.__dict__]
         told.append(pickle.dumps(error))
         assert SECRET not in repr(told)
     else:

@@ -83,21 +83,23 @@ def test_check_is_silent_when_all_is_well(capsys: pytest.CaptureFixture[str]) ->
         ("host=h sslmode=x", 'invalid sslmode value: "x"\n  host=h sslmode=x\n         ^\n'),
         (
             "password=my secret",
-            'missing "=" after "***" in connection info string\n  password=*** ***\n'
-            "               ^\n",
+            (
+                'missing "=" after "***" in connection info string\n  password=*** ***\n'
+                "               ^\n"
+            ),
         ),
         ("port=0", 'invalid port number: "0"\n  port=0\n  ^\n'),
         (
             "host=h keepalives=x",
-            'invalid integer value "x" for connection option "keepalives"\n'
-            "  host=h keepalives=x\n         ^\n",
+            (
+                'invalid integer value "x" for connection option "keepalives"\n'
+                "  host=h keepalives=x\n         ^\n"
+            ),
         ),
         ("service=no", 'definition of service "no" not found\n  service=no\n  ^\n'),
     ],
 )
-def test_a_wrong_string(
-    text: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_string(text: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check", text], HERE) == 2
     assert capsys.readouterr() == ("", message)
 

@@ -68,6 +68,9 @@ def test_c_sees_nothing_behind_a_nul() -> None:
         (b"", None),
         (b"h:1:d:\0junk\nu:pw\n", ("pw", 2)),
         (b"h:1:d:u:p\0w", ("p", 1)),
+        (b"x\0\ny\nz:1:d:u:no\n", None),
+        (b"*\\", None),
+        (b"h\\", None),
     ],
 )
 def test_passwords(content: bytes, found: tuple[str, int] | None) -> None:

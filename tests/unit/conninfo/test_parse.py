@@ -57,7 +57,12 @@ def test_accepted(text: str, settings: dict[str, str]) -> None:
         ("password='my'secret=1", 'invalid connection option "***"', None, 14),
         ("password=my port=1 x", 'missing "=" after "***" in connection info string', None, 20),
         ("password='my", "unterminated quoted string in connection info string", "password", 10),
-        ("host=h password", 'missing "=" after "password" in connection info string', "password", 8),
+        (
+            "host=h password",
+            'missing "=" after "password" in connection info string',
+            "password",
+            8,
+        ),
         # a URI that is none, for a blank or another scheme
         (
             " postgres://u:pw@h",

@@ -67,7 +67,7 @@ def test_what_the_operating_system_gives() -> None:
 
 def test_no_user_at_all() -> None:
     nobody = Surroundings(uid=4711)
-    with pytest.raises(ConninfoError, match="^local user with ID 4711 does not exist$"):
+    with pytest.raises(ConninfoError, match=r"^local user with ID 4711 does not exist$"):
         resolve("", surroundings=nobody)
     settings = resolve("user=u", surroundings=nobody)
     assert settings["passfile"] is None
@@ -147,7 +147,7 @@ def test_values_of_keywords_need_not_be_text() -> None:
     with pytest.raises(ConninfoError, match="NUL") as caught:
         resolve("", {"password": "hush\0"}, surroundings=around())
     assert "hush" not in str(caught.value)
-    with pytest.raises(ConninfoError, match='^invalid connection option "nosuch"$'):
+    with pytest.raises(ConninfoError, match=r'^invalid connection option "nosuch"$'):
         resolve("", {"nosuch": "1"}, surroundings=around())
 
 
@@ -155,13 +155,15 @@ def test_values_of_keywords_need_not_be_text() -> None:
     ("environment", "files", "host"),
     [
         ({"PGSERVICEFILE": "/x"}, {"/x": File(b"[a]\nhost=/x")}, "/x"),
-        ({"PGSERVICEFILE": "/x"}, {"/x": File(b""), "/etc/pg/pg_service.conf": File(b"[a]\nhost=/s")}, "/s"),
+        (
+            {"PGSERVICEFILE": "/x"},
+            {"/x": File(b""), "/etc/pg/pg_service.conf": File(b"[a]\nhost=/s")},
+            "/s",
+        ),
         ({"PGSYSCONFDIR": "/y"}, {"/y/pg_service.conf": File(b"[a]\nhost=/y")}, "/y"),
     ],
 )
-def test_service_files(
-    environment: dict[str, str], files: dict[str, File], host: str
-) -> None:
+def test_service_files(environment: dict[str, str], files: dict[str, File], host: str) -> None:
     settings = resolve("service=a", surroundings=around(environment, files=files))
     assert settings["host"] == host
 
@@ -261,3 +263,19 @@ def test_startup_parameters(
 ) -> None:
     settings = resolve(text, surroundings=around(environment))
     assert settings.startup_parameters == parameters
+
+
+def test_files_that_are_named_or_not_there() -> None:
+    bare = Surroundings(
+        {"HOME": "/none"},
+        user="u",
+        files={"/etc/pg/pg_service.conf": File(b"[a]\nhost=/sys"), "/p": File(b"*:*:*:*:pw")},
+        sysconfdir="/etc/pg",
+        tls=False,
+    )
+    settings = resolve("service=a passfile=/p sslcertmode=disable", surroundings=bare)
+    assert (settings["host"], settings.targets[0].password) == ("/sys", "pw")
+    assert settings["sslmode"] == "disable"
+    # no user, no home: no passfile to look for
+    settings = resolve("user=u", surroundings=Surroundings())
+    assert settings.targets[0].password is None

@@ -30,7 +30,10 @@ def test_every_piece_has_its_place() -> None:
         ("postgres://%2C%C3%A9%ff", [("host", ",é\udcff", 12)]),
         ("postgres:// a ", [("host", "a", 12)]),
         ("postgres:///d", [("dbname", "d", 13)]),
-        ("postgres://?requiressl=1&requiressl=0&", [("sslmode", "require", 13), ("sslmode", "prefer", 26)]),
+        (
+            "postgres://?requiressl=1&requiressl=0&",
+            [("sslmode", "require", 13), ("sslmode", "prefer", 26)],
+        ),
         ("postgres://? u%73er = u ", [("user", "u", 13)]),
     ],
 )
@@ -48,22 +51,31 @@ SPACES = ", use percent-encoded spaces (%20) instead"
     [
         ("postgres://%zz@h", 'invalid percent-encoded token: "%zz"', "user", 12),
         ("postgres://u:%zz@h", 'invalid percent-encoded token: "***"', "password", 14),
-        ("postgres://u:%00@h", 'forbidden value %00 in percent-encoded value: "***"', "password", 14),
+        (
+            "postgres://u:%00@h",
+            'forbidden value %00 in percent-encoded value: "***"',
+            "password",
+            14,
+        ),
         ("postgres://u:p w@h", f'unexpected spaces found in "***"{SPACES}', "password", 14),
         ("postgres://u:p%zz", 'invalid percent-encoded token: "p%zz"', "port", 14),
         ("postgres://h/a b", f'unexpected spaces found in "a b"{SPACES}', "dbname", 14),
         (
             "postgres://u:pw@h,[::1",
-            'end of string reached when looking for matching "]" in IPv6 host address '
-            'in URI: "postgres://u:***@h,[::1"',
+            (
+                'end of string reached when looking for matching "]" in IPv6 host address '
+                'in URI: "postgres://u:***@h,[::1"'
+            ),
             "host",
             19,
         ),
         ("postgres://[]", 'IPv6 host address may not be empty in URI: "postgres://[]"', "host", 12),
         (
             "postgres://é,[a]é?password=pw",
-            'unexpected character "\udcc3" at position 18 in URI (expected ":" or "/"): '
-            '"postgres://é,[a]é?password=***"',
+            (
+                'unexpected character "\udcc3" at position 18 in URI (expected ":" or "/"): '
+                '"postgres://é,[a]é?password=***"'
+            ),
             "host",
             17,
         ),

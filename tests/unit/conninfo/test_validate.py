@@ -27,6 +27,7 @@ def refusal(text: str, around: Surroundings = HERE) -> str:
         "ssl_min_protocol_version='' ssl_max_protocol_version=TLSv1",
         "min_protocol_version=3.2",
         "min_protocol_version=3.0 max_protocol_version=latest",
+        "scram_client_key=" + "eHh4" * 10 + "eHg=",
         "load_balance_hosts=random target_session_attrs=prefer-standby",
     ],
 )
@@ -51,8 +52,10 @@ def test_accepted(text: str) -> None:
         ("sslcertmode=x", 'invalid sslcertmode value: "x"'),
         (
             "sslnegotiation=direct",
-            'weak sslmode "prefer" may not be used with sslnegotiation=direct '
-            '(use "require", "verify-ca", or "verify-full")',
+            (
+                'weak sslmode "prefer" may not be used with sslnegotiation=direct '
+                '(use "require", "verify-ca", or "verify-full")'
+            ),
         ),
         (
             "sslrootcert=system sslmode=require",
@@ -116,5 +119,5 @@ def test_no_scram_keys(text: str) -> None:
 
 
 def test_scram_keys_of_another_length() -> None:
-    with pytest.raises(ConninfoError, match="^invalid SCRAM server key length: 3$"):
+    with pytest.raises(ConninfoError, match=r"^invalid SCRAM server key length: 3$"):
         scram_key("AAAA", "server")

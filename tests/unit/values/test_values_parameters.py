@@ -1,5 +1,7 @@
 """Python objects to parameters: which type, which bytes, and what is refused unsent."""
 
+# ruff: noqa: DTZ001 - timestamps without a zone are meant
+
 from __future__ import annotations
 
 import enum

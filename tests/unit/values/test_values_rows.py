@@ -186,7 +186,7 @@ def test_a_bad_value_is_told_in_step(before: int, after: int) -> None:
 
 def test_the_first_bad_row_is_told_whatever_its_column() -> None:
     buffer = row(b"1", b"1") * 20 + row(b"1", b"y") + row(b"x", b"1")
-    with pytest.raises(ValueFailure, match='type boolean: "y"|integer: "y"') as caught:
+    with pytest.raises(ValueFailure, match='type integer: "y"') as caught:
         decode(row_decoder([Column(INT4), Column(INT4)]), buffer)
     assert caught.value.position == 21 * len(row(b"1", b"1"))
 

@@ -1,0 +1,128 @@
+"""Literals and identifiers: libpq's forms, and everything refused that could break out."""
+
+from __future__ import annotations
+
+from typing import Union
+
+import pytest
+
+from purelink.errors import InterfaceError
+from purelink.values.encodings import CODECS, codec_of, python_codec
+from purelink.values.keywords import RESERVED
+from purelink.values.quoting import identifier, literal, quote_ident, quote_literal
+
+Text = Union[str, bytes]
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("", "''"),
+        ("abc", "'abc'"),
+        ("a'b", "'a''b'"),
+        ("a\\b", " E'a\\\\b'"),
+        ("'\\'", " E'''\\\\'''"),
+        ("é", "'é'"),
+        (b"\xc3\xa9", "'é'"),
+        ('a"b', "'a\"b'"),
+    ],
+)
+def test_literal(text: Text, quoted: str) -> None:
+    assert literal(text) == quoted
+    assert quote_literal(text) == quoted.lstrip()
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("abc", '"abc"'),
+        ("", '""'),
+        ('a"b; drop', '"a""b; drop"'),
+        ("a\\b", '"a\\b"'),
+        (b"\xc3\xa9", '"é"'),
+    ],
+)
+def test_identifier(text: Text, quoted: str) -> None:
+    assert identifier(text) == quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("abc", "abc"),
+        ("_a1", "_a1"),
+        ("1a", '"1a"'),
+        ("", '""'),
+        ("Abc", '"Abc"'),
+        ("a b", '"a b"'),
+        ("a$b", '"a$b"'),
+        ("é", '"é"'),
+        ("select", '"select"'),
+        ("int", '"int"'),
+        ("left", '"left"'),
+        ("name", "name"),
+        ('a"', '"a"""'),
+    ],
+)
+def test_quote_ident(text: str, quoted: str) -> None:
+    assert quote_ident(text) == quoted
+
+
+def test_the_keywords_are_those_of_18() -> None:
+    assert {"merge_action", "json_table", "select", "coalesce"} <= RESERVED
+    assert len(RESERVED) == 164
+
+
+REFUSED = [
+    (b"\xc3'", "utf-8", "invalid multibyte character"),
+    (b"abc\xc3", "utf-8", "incomplete multibyte character"),
+    ("\udcc3'", "utf-8", "invalid multibyte character"),
+    ("abc\udcc3", "utf-8", "incomplete multibyte character"),
+    ("\udce9x", "utf-8", "invalid multibyte character"),
+    ("\ud800", "utf-8", "invalid multibyte character"),
+    (b"\xff", "utf-8", "invalid multibyte character"),
+    (b"\x83'", "cp932", "invalid multibyte character"),
+    (b"abc\x83", "cp932", "incomplete multibyte character"),
+    (b"\x81", "gb18030", "incomplete multibyte character"),
+    ("€", "iso8859-1", "invalid multibyte character"),
+    ("a\0b", "utf-8", "a NUL (0x00) cannot be part of a literal or an identifier"),
+    (b"\0", "utf-8", "a NUL (0x00) cannot be part of a literal or an identifier"),
+]
+
+
+@pytest.mark.parametrize(("text", "encoding", "said"), REFUSED)
+@pytest.mark.parametrize("quote", [literal, quote_literal, identifier, quote_ident])
+def test_refusals(quote: object, text: Text, encoding: str, said: str) -> None:
+    assert callable(quote)
+    with pytest.raises(InterfaceError) as caught:
+        quote(text, encoding=encoding)
+    assert str(caught.value) == said
+
+
+def test_shift_jis_pairs_with_a_backslash_inside() -> None:
+    assert literal(b"\x95\x5c'", encoding="cp932") == "'表'''"
+
+
+def test_sql_ascii_keeps_any_byte_but_nul() -> None:
+    codec = codec_of("SQL_ASCII")
+    quoted = literal(b"\xff'", encoding=codec.encoding, errors=codec.errors)
+    assert quoted.encode("utf-8", "surrogateescape") == b"'\xff'''"
+
+
+def test_every_codec_of_the_table_exists_here() -> None:
+    for name, codec in CODECS.items():
+        assert python_codec(name) == codec
+        assert codec_of(name) == (codec, "strict")
+
+
+@pytest.mark.parametrize(
+    "name", ["SQL_ASCII", "MULE_INTERNAL", "EUC_TW", "zlib_codec", "", "rot13"]
+)
+def test_an_unknown_encoding_is_treated_as_sql_ascii(name: str) -> None:
+    assert python_codec(name) is None
+    assert codec_of(name) == ("utf-8", "surrogateescape")
+
+
+def test_a_codec_that_this_python_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CODECS, "EUC_JIS_2004", "no_such_codec")
+    assert codec_of("EUC_JIS_2004") == ("utf-8", "surrogateescape")
