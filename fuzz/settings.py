@@ -110,6 +110,8 @@ class Cases:
         settings = self._settings(random.choice((0, 1, 2, 3, 5)))
         if random.random() < 0.6:
             settings.append(("host", random.choice(("/n", "/m,/n", self._directory, "/n,/m"))))
+        if random.random() < 0.1:
+            settings.append(("hostaddr", "127.0.0.1"))
         if random.random() < 0.3:
             settings.append(("service", random.choice(("a", "a", "b", "none"))))
         if random.random() < 0.4:
@@ -161,7 +163,8 @@ class Cases:
             if keyword.name != "service" or random.random() < 0.3:
                 environment[keyword.variable] = self._value(keyword.name)
         if random.random() < 0.15:
-            environment["PGSERVICEFILE"] = str(root / random.choice((SERVICES[0], "none", "extra")))
+            paths = [str(root / name) for name in (SERVICES[0], "none", "extra")]
+            environment["PGSERVICEFILE"] = random.choice((*paths, ""))
         if random.random() < 0.1:
             environment["PGREQUIRESSL"] = random.choice(("1", "0", "", "10"))
         return environment

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from purelink.conversation.connect import connect as connecting
 from purelink.errors import Error, LocalProtocolError, Timeout
-from purelink.face import Face, plan_for
+from purelink.face import Face, plan_for, tracing
 from purelink.pumps.asynchronous import AsyncPump
+from purelink.wire.tracing import Trace
 from purelink.wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ async def aconnect(
     *,
     autocommit: bool = False,
     timeout: float | None = None,
+    trace: Any = None,
     **keywords: Any,
 ) -> AsyncConnection:
     """Open a connection on the running loop; arguments and errors as `connect`.
@@ -40,7 +42,8 @@ async def aconnect(
     `password` may also be an async callable.
     """
     plan = plan_for(conninfo, keywords)
-    return await AsyncConnection.open(plan, autocommit=autocommit, timeout=timeout)
+    written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
+    return await AsyncConnection.open(plan, autocommit=autocommit, timeout=timeout, trace=written)
 
 
 class AsyncConnection(Face):
@@ -58,9 +61,11 @@ class AsyncConnection(Face):
         *,
         autocommit: bool = False,
         timeout: float | None = None,
+        trace: Trace | None = None,
     ) -> AsyncConnection:
         """Connect as planned. Raises as `connect`."""
         pump = AsyncPump()
+        pump.trace = trace
         try:
             limit = None if timeout is None else Limit(timeout)
             connected = await pump.run(connecting(plan), limit)

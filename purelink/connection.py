@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from purelink.conversation.connect import connect as connecting
 from purelink.errors import Error, LocalProtocolError, Timeout
-from purelink.face import Face, plan_for
+from purelink.face import Face, plan_for, tracing
 from purelink.pumps.blocking import BlockingPump
+from purelink.wire.tracing import Trace
 from purelink.wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def connect(
     *,
     autocommit: bool = False,
     timeout: float | None = None,
+    trace: Any = None,
     **keywords: Any,
 ) -> Connection:
     """Open a connection.
@@ -43,6 +45,8 @@ def connect(
         autocommit: False: a transaction begins with the first statement.
         timeout: seconds for the whole of it, whatever the number of hosts; None: only
             `connect_timeout` counts, for each address.
+        trace: a file that every message is written to, from the first one on, as by
+            `Connection.trace`; or what `purelink.face.tracing` made of one.
         keywords: libpq's keywords; they win over the string. `password` may be a callable
             `(target, user) -> str`, called when a server asks.
 
@@ -53,7 +57,8 @@ def connect(
         Timeout: `timeout` ran out.
     """
     plan = plan_for(conninfo, keywords)
-    return Connection.open(plan, autocommit=autocommit, timeout=timeout)
+    written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
+    return Connection.open(plan, autocommit=autocommit, timeout=timeout, trace=written)
 
 
 class Connection(Face):
@@ -66,10 +71,16 @@ class Connection(Face):
 
     @classmethod
     def open(
-        cls, plan: Plan, *, autocommit: bool = False, timeout: float | None = None
+        cls,
+        plan: Plan,
+        *,
+        autocommit: bool = False,
+        timeout: float | None = None,
+        trace: Trace | None = None,
     ) -> Connection:
         """Connect as planned. Raises as `connect`."""
         pump = BlockingPump()
+        pump.trace = trace
         try:
             limit = None if timeout is None else Limit(timeout)
             connected = pump.run(connecting(plan), limit)

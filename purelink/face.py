@@ -14,7 +14,9 @@ from purelink.conversation.connect import Plan
 from purelink.conversation.fitness import server_version
 from purelink.conversation.talk import Talk
 from purelink.errors import InterfaceError, Timeout
+from purelink.pumps.channel import timestamp
 from purelink.surroundings import gather
+from purelink.wire.tracing import Trace
 
 if TYPE_CHECKING:
     from purelink.conninfo import Settings, Surroundings, Target
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from purelink.errors import Diagnostics
     from purelink.wire.session import Notification
 
-__all__ = ["Face", "plan_for"]
+__all__ = ["Face", "plan_for", "tracing"]
 
 
 def plan_for(
@@ -96,6 +98,46 @@ def _report(text: str, error: BaseException | None) -> None:
         logger.info(text)
     else:
         logger.error(text, exc_info=error)
+
+
+class _Paper:
+    """A user's file, binary or text, as what a trace is written on."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._text = hasattr(file, "encoding")
+
+    def write(self, data: bytes, /) -> None:
+        if not self._text:
+            self._file.write(data)
+            return
+        text = data.decode("utf-8", "backslashreplace")
+        try:
+            self._file.write(text)
+        except UnicodeEncodeError:
+            self._file.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+
+    def flush(self) -> None:
+        flush = getattr(self._file, "flush", None)
+        if flush is not None:
+            flush()
+
+
+def tracing(
+    file: Any,
+    *,
+    timestamps: bool = True,
+    regress: bool = False,
+    pending: Callable[[], bytes] | None = None,
+) -> Trace:
+    """Return a trace to `file` for `connect`; arguments as `Connection.trace`."""
+    return Trace(
+        _Paper(file),
+        stamp=timestamp if timestamps else None,
+        regress=regress,
+        pending=pending,
+        report=partial(_report, "the file of a trace failed; the trace has ended"),
+    )
 
 
 class Face:
@@ -233,6 +275,36 @@ class Face:
     def fileno(self) -> int:
         """Return the socket's file descriptor, -1 without one."""
         return int(self._pump.fileno())
+
+    # -- tracing ----------------------------------------------------------------------------
+
+    def trace(self, file: Any, *, timestamps: bool = True, regress: bool = False) -> None:
+        """Write every message that is sent or received to a file, from the next call on.
+
+        Secrets (passwords, SASL, the cancel key) are masked; statements and values are not.
+
+        Args:
+            file: a binary or text file; flushed, not closed, by `untrace` and `close`. If it fails,
+                the trace ends and the connection goes on.
+            timestamps: each line begins with the local time.
+            regress: leave out what differs from run to run: OIDs, process IDs, places in the
+                server's source.
+
+        Source: PQtrace, PQsetTraceFlags. For the start as well: `connect(trace=file)`.
+        """
+        self.untrace()
+        self._pump.trace = tracing(
+            file,
+            timestamps=timestamps,
+            regress=regress,
+            pending=lambda: self._talk.session.unparsed,
+        )
+
+    def untrace(self) -> None:
+        """End the trace, if there is one, and flush its file. Source: PQuntrace."""
+        trace, self._pump.trace = self._pump.trace, None
+        if trace is not None:
+            trace.stop()
 
     def _timed_out(self, timeout: float | None) -> Timeout:
         state = "closed" if self.closed else "usable: what ran was cancelled"

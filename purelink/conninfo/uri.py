@@ -18,6 +18,8 @@ PREFIXES = ("postgresql://", "postgres://")
 
 _USERINFO = re.compile(r"([^:@/]*)(?::([^@/]*))?@")
 _HOST = re.compile(r"([^:/?,]*)(?::([^/?,]*))?")
+# two hexadecimal digits to the ASCII character they stand for, NUL excepted
+_ASCII = {form % code: chr(code) for code in range(1, 128) for form in ("%02X", "%02x")}
 # the first "%" that no two hexadecimal digits follow, or that stands for NUL
 _BAD_PERCENT = "%(?![0-9a-fA-F]{2})|%00"
 
@@ -67,7 +69,7 @@ def _scan_hosts(text: str, at: int, items: list[tuple[str, str, int]]) -> int:
     first = at
     first_port = 0
     while True:
-        if text[at : at + 1] == "[":
+        if text.startswith("[", at):
             close = _closing_bracket(text, at)
             hosts.append(text[at + 1 : close])
             match = _HOST.match(text, close + 1)
@@ -77,12 +79,10 @@ def _scan_hosts(text: str, at: int, items: list[tuple[str, str, int]]) -> int:
             host, port = match.groups()  # type: ignore[union-attr]
             hosts.append(host)
         at = match.end()  # type: ignore[union-attr]
-        if port:
-            ports.append(port)
-            first_port = first_port or at - len(port)
-        else:
-            ports.append("")
-        if text[at : at + 1] != ",":
+        ports.append(port or "")
+        if port and not first_port:
+            first_port = at - len(port)
+        if not text.startswith(",", at):
             break
         at += 1
     joined = ",".join(hosts)
@@ -174,16 +174,22 @@ def _decode(piece: str, keyword: str, at: int) -> str:
 
     Source: conninfo_uri_decode (18; earlier ones keep blanks).
     """
-    if "%" not in piece and " " not in piece:
-        return piece
+    if " " not in piece:
+        if "%" not in piece:
+            return piece
+        first, *others = piece.split("%")
+        try:
+            return first + "".join([_ASCII[other[:2]] + other[2:] for other in others])
+        except KeyError:
+            pass  # a byte of a character outside ASCII, or a fault
     head, blank, rest = piece.lstrip(" ").partition(" ")
     bad = re.search(_BAD_PERCENT, head)
     if bad is None and not (blank and rest.strip(" ")):
         if "%" not in head:
             return head
-        first, *others = head.encode("utf-8", "surrogateescape").split(b"%")
-        decoded = first + b"".join([bytes((int(other[:2], 16),)) + other[2:] for other in others])
-        return decoded.decode("utf-8", "surrogateescape")
+        start, *escaped = head.encode("utf-8", "surrogateescape").split(b"%")
+        raw = start + b"".join([bytes((int(part[:2], 16),)) + part[2:] for part in escaped])
+        return raw.decode("utf-8", "surrogateescape")
     hidden = keyword in SECRETS or keyword == mask.MASK
     shown = mask.MASK if hidden else piece
     if bad is None:

@@ -69,9 +69,10 @@ class Slot(Generic[L]):
             of the caller's own goes unnoticed until the next open on an idle link.
         began: the transaction is one that dblink_open began.
         pending: a query was sent asynchronously and its last, empty result not yet taken.
-        error_text: libpq's last error text for this link; "" for none.
+        error_text: libpq's error text for this link, line under line; "" for none.
+        heard: the answer whose error stands in `error_text` already, or None.
         query: what was sent last asynchronously, for the LINE of its errors; None for none.
-        reading: the result that is being read in pieces, or None.
+        reading: a weak reference to the `Rows` that is being read in pieces, or None.
 
     Source: remoteConn (dblink.c), and of a PGconn what dblink looks at.
     """
@@ -80,6 +81,7 @@ class Slot(Generic[L]):
         "began",
         "cursors",
         "error_text",
+        "heard",
         "link",
         "name",
         "pending",
@@ -94,8 +96,9 @@ class Slot(Generic[L]):
         self.began = False
         self.pending = False
         self.error_text = ""
+        self.heard: object = None
         self.query: str | None = None
-        self.reading: object = None
+        self.reading: Callable[[], object] | None = None
 
     def __repr__(self) -> str:
         name = "unnamed" if self.name is None else f'"{shown(self.name)}"'
@@ -139,12 +142,14 @@ class Slot(Generic[L]):
     def refusal(self, connected: bool) -> str | None:
         """Why nothing can be sent now, in libpq's words, or None. Source: PQsendQueryStart.
 
-        The words are then also what dblink_error_message tells.
+        The words are then also what dblink_error_message tells. While a query is pending they
+        come under those that stand there (upstream again with every refusal, here once).
         """
         if not connected:
             self.error_text = DEAD
         elif self.pending:
-            self.error_text = BUSY
+            if self.error_text.rpartition("\n")[2] != BUSY:
+                self.failed(BUSY)
         else:
             return None
         return self.error_text
@@ -152,6 +157,7 @@ class Slot(Generic[L]):
     def sent(self, *, pending: bool = False) -> None:
         """Something was sent: the last error is forgotten. `pending`: by dblink_send_query."""
         self.error_text = ""
+        self.heard = None
         self.pending = pending
 
     def drained(self) -> None:
@@ -160,8 +166,9 @@ class Slot(Generic[L]):
         self.reading = None
 
     def failed(self, text: str) -> None:
-        """Keep libpq's error text for dblink_error_message (`ERROR:  …`, newline or not)."""
-        self.error_text = text.rstrip("\n")
+        """Add libpq's error text for dblink_error_message (`ERROR:  …`, newline or not)."""
+        text = text.rstrip("\n")
+        self.error_text = f"{self.error_text}\n{text}" if self.error_text else text
 
     def error_message(self) -> str:
         """What dblink_error_message returns: the last error text, or `OK`."""

@@ -11,24 +11,17 @@ Source: contrib/dblink/dblink.c of PostgreSQL 18; deviations on purpose in docs/
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Protocol
+from weakref import ref
 
 from purelink.conninfo import parse
-from purelink.conversation.spelling import spell_error
 from purelink.dblink import columns as declaration
 from purelink.dblink import refusals, rules
-from purelink.dblink.ledger import BUSY, Ledger, Slot, clip, resolution
-from purelink.dblink.reading import Reading, Rows
-from purelink.errors import (
-    ConnectError,
-    ConnectionLost,
-    ConninfoError,
-    Diagnostics,
-    Error,
-    InterfaceError,
-    RemoteProtocolError,
-)
-from purelink.values.rows import null_row_decoder, text_row_decoder
+from purelink.dblink.ledger import Ledger, Slot, clip, resolution
+from purelink.dblink.reading import LOST, Done, Failure, Reading, Rows, lost, run_to_end, spelled
+from purelink.errors import ConnectError, ConninfoError, Error, InterfaceError, server_error
+from purelink.values.rows import text_row_decoder
 from purelink.wire import dialogues
+from purelink.wire.session import Answer
 from purelink.wire.wants import Call, Dialogue
 
 if TYPE_CHECKING:
@@ -36,8 +29,7 @@ if TYPE_CHECKING:
     from purelink.conversation.talk import Talk
     from purelink.dblink.catalog import Catalog
     from purelink.dblink.columns import Columns
-    from purelink.wire.backend import Column
-    from purelink.wire.session import RowDecoder
+    from purelink.errors import Diagnostics
 
 __all__ = ["Link", "Links"]
 
@@ -189,7 +181,7 @@ class Links:
             if error_after is not None:
                 raise error_after
             if link.talk.session.parameters.get("client_encoding") != "UTF8":
-                yield Call(link.run, link.talk.command("SET client_encoding TO 'UTF8'"))
+                yield from self._encoded(link)
         except BaseException:
             yield Call(link.close)
             raise
@@ -198,6 +190,12 @@ class Links:
         else:
             link.talk.notice_handlers.append(_unheard)
         return link
+
+    def _encoded(self, link: Link) -> Dialogue[None]:
+        try:
+            yield Call(link.run, link.talk.command("SET client_encoding TO 'UTF8'"))
+        except Error:
+            pass  # as dblink: what the server reports is what we read
 
     def _check_files(self, conninfo: str) -> None:
         try:
@@ -225,10 +223,10 @@ class Links:
     def _resolved(self, text: str | None) -> Dialogue[tuple[Slot[Link], str | None, bool]]:
         """Return the slot to use, its name for messages, and whether it is a temporary one."""
         if text is None:
-            return self.ledger.find(None), None, False
+            return (yield from self._found(None)), None, False
         found = resolution(text, self._composed, self.ledger)
         if isinstance(found, Slot):
-            return found, text, False
+            return (yield from self._found(text)), text, False
         self._check_before(found, self.superuser)
         link = yield from self._opened(found, self.superuser, found is text)
         return Slot(None, link), None, True
@@ -243,48 +241,77 @@ class Links:
         """
         declared = declaration.declared(wanted)
         slot, name, temporary = yield from self._resolved(where)
+        reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, sql, fail=fail)
+        reading.temporary = temporary
+        rows = Rows(reading, self)
+        yield from self._free(slot)
+        slot.reading = ref(rows)
         try:
-            yield from self._free(slot)
-            reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, sql, fail=fail)
-            reading.temporary = temporary
-            yield Call(slot.link.run, self._start(slot, sql, reading))
-            rows = Rows(reading, self)
-            yield from rows.fill()
+            yield Call(slot.link.run, reading.start())
         except BaseException:
-            if temporary:
-                yield Call(slot.link.close)
+            yield from self.left(slot, temporary=temporary)
             raise
+        yield from rows.fill()
         return rows
 
     def _free(self, slot: Slot[Link]) -> Dialogue[None]:
         """Refuse a busy or dead link as PQsendQuery does: XX000, whatever `fail` says."""
-        why = slot.refusal(not slot.link.talk.session.closed)
+        session = slot.link.talk.session
+        why = slot.refusal(not session.closed)
         if why is None:
             return
-        if why == BUSY and slot.reading is None:
-            # What upstream does with results that nobody collected.
-            yield Call(slot.link.run, self._drain(slot))
+        # What upstream does with results that nobody collected.
+        if session.closed:
+            session.answers.clear()
+            slot.drained()
+        elif slot.reading is None:
+            try:
+                yield Call(slot.link.run, self._drain(slot))
+            except BaseException:
+                yield from self.left(slot)
+                raise
         raise refusals.send_failed(why)
+
+    def left(self, slot: Slot[Link], *, temporary: bool = False) -> Dialogue[None]:
+        """Bring a link back that was left in the middle of a text: it is free then, or closed."""
+        session = slot.link.talk.session
+        if temporary:
+            yield Call(slot.link.close)
+        elif not (session.idle or session.closed):
+            yield Call(slot.link.run, slot.link.talk.recover())
+        session.answers.clear()
+        slot.drained()
+
+    def _found(self, name: str | None) -> Dialogue[Slot[Link]]:
+        """Return a link's slot; rows on it that nobody holds any more are given up."""
+        slot = self.ledger.find(name)
+        if slot.reading is not None and slot.reading() is None:
+            yield from self.left(slot)
+        return slot
 
     def _drain(self, slot: Slot[Link]) -> Dialogue[None]:
         talk = slot.link.talk
+        session = talk.session
         try:
-            yield from dialogues.until_idle(talk.session, talk.deliver)
-        except Error as error:
-            slot.failed(str(error))
-        talk.session.answers.clear()
+            while True:
+                answer = yield from dialogues.until_rows(session, talk.deliver)
+                if answer is None or answer.formats is not None:
+                    break
+                answer.rows = []
+                if answer.complete:
+                    session.answers.popleft()
+                    self._hear(slot, answer)
+            yield from dialogues.until_idle(session, talk.deliver)
+        except LOST as error:
+            lost(slot, error)
+        session.answers.clear()
         slot.drained()
 
-    def _start(self, slot: Slot[Link], sql: str, reading: Reading) -> Dialogue[None]:
-        session = slot.link.talk.session
-        text = session.text(sql, "the query")
-        data = dialogues.simple_query(session, text, text_row_decoder)
-        slot.sent(pending=True)
-        slot.reading = reading
-        try:
-            yield from dialogues.read(session, slot.link.talk.deliver, data=data)
-        except (ConnectionLost, RemoteProtocolError) as error:
-            reading.lost = error
+    def _hear(self, slot: Slot[Link], answer: Answer) -> None:
+        """Have dblink_error_message tell an answer's error, once."""
+        if answer.error is not None and slot.heard is not answer:
+            slot.heard = answer
+            slot.failed(spelled(answer.error, slot.query))
 
     def execute(self, where: str | None, sql: str, fail: bool) -> Dialogue[str]:
         """dblink_exec: return the command tag, or "ERROR" under fail=False.
@@ -303,53 +330,28 @@ class Links:
             if temporary:
                 yield Call(slot.link.close)
 
-    def _failed(self, failure: _Failure, action: str, name: str | None, fail: bool) -> str:
+    def _failed(self, failure: Failure, action: str, name: str | None, fail: bool) -> str:
         """Raise what dblink raises for a failure, or tell it and return "ERROR"."""
         if fail:
             raise rules.relay(failure.remote, action, name, error_message=failure.text)
         self.tell(rules.soften(failure.remote, action, name, error_message=failure.text))
         return "ERROR"
 
-    def _done(self, slot: Slot[Link], sql: str) -> Dialogue[_Done]:
+    def _done(self, slot: Slot[Link], sql: str) -> Dialogue[Done]:
         """Run a text to its end and say what its last result was. Source: libpqsrv_exec."""
         why = slot.refusal(not slot.link.talk.session.closed)
         if why is not None:
-            return _Done(_Failure(None, why))
-        done: _Done = yield Call(slot.link.run, self._executed(slot, sql))
+            return Done(Failure(None, why))
+        done: Done = yield Call(slot.link.run, run_to_end(slot, sql))
         return done
-
-    def _executed(self, slot: Slot[Link], sql: str) -> Dialogue[_Done]:
-        talk = slot.link.talk
-        session = talk.session
-        data = dialogues.simple_query(session, session.text(sql, "the query"), _counted)
-        slot.sent()
-        try:
-            yield from dialogues.until_idle(session, talk.deliver, data=data)
-        except (ConnectionLost, RemoteProtocolError) as error:
-            slot.failed(str(error))
-            return _Done(_Failure(None, str(error)))
-        answers = list(session.answers)
-        session.answers.clear()
-        last = answers[-1]
-        if last.formats is not None or any(answer.formats is not None for answer in answers):
-            # COPY: upstream tells this and leaves the link stuck; ours is free again.
-            return _Done(_Failure(None, ""))
-        if last.error is not None:
-            diagnostics = last.error.diagnostics or Diagnostics({})
-            text = spell_error(diagnostics, sql)
-            slot.failed(text)
-            return _Done(_Failure(diagnostics, text))
-        if last.outcome == "empty":
-            return _Done(_Failure(None, ""))
-        return _Done(None, last.command_tag or "", rows=last.columns is not None)
 
     # -- cursors (section 8) ------------------------------------------------------------------
 
     def open_cursor(self, name: str | None, cursor: str, sql: str, fail: bool) -> Dialogue[str]:
         """dblink_open: "OK", or "ERROR" under fail=False. Raises: 08003, XX000, remote errors."""
-        slot = self.ledger.find(name)
+        slot = yield from self._found(name)
         if slot.before_open(self._transaction_idle(slot)):
-            begun = yield from self._done(slot, "BEGIN")
+            begun = yield from self._begun(slot)
             if begun.failure is not None:
                 raise refusals.begin_failed(begun.failure.text)
             slot.transaction_begun()
@@ -358,36 +360,46 @@ class Links:
         return self._commanded(done, rules.opening(cursor), name, fail)
 
     def _transaction_idle(self, slot: Slot[Link]) -> bool:
-        return not slot.pending and slot.link.talk.session.transaction_status == "I"
+        session = slot.link.talk.session
+        return session.idle and not slot.pending and session.transaction_status == "I"
 
-    def _commanded(self, done: _Done, action: str, name: str | None, fail: bool) -> str:
+    def _begun(self, slot: Slot[Link]) -> Dialogue[Done]:
+        try:
+            return (yield from self._done(slot, "BEGIN"))
+        except BaseException:
+            # Interrupted, yet it may have been done: the transaction is ours then.
+            if slot.link.talk.session.transaction_status == "T":
+                slot.transaction_begun()
+            raise
+
+    def _commanded(self, done: Done, action: str, name: str | None, fail: bool) -> str:
         """Return "OK" for a command's result; anything else is a failure."""
         if done.failure is None and not done.rows:
             return "OK"
-        return self._failed(done.failure or _Failure(None, ""), action, name, fail)
+        return self._failed(done.failure or Failure(None, ""), action, name, fail)
 
     def fetch(
         self, name: str | None, cursor: str, count: int, fail: bool, wanted: Columns
     ) -> Dialogue[Rows]:
         """dblink_fetch: the next rows of a cursor. Raises: 08003, 34000, remote errors."""
         declared = declaration.declared(wanted)
-        slot = self.ledger.find(name)
+        slot = yield from self._found(name)
         sql = f"FETCH {count} FROM {cursor}"
         reading = Reading(slot, name, rules.fetching(cursor), declared, sql, fail=fail)
         reading.command_refused = refusals.no_such_cursor(cursor)
         rows = Rows(reading, self)
         why = slot.refusal(not slot.link.talk.session.closed)
         if why is not None:
-            self._failed(_Failure(None, why), reading.action, name, fail)
+            self._failed(Failure(None, why), reading.action, name, fail)
             reading.finished = True
             return rows
-        yield Call(slot.link.run, self._start(slot, sql, reading))
+        yield Call(slot.link.run, reading.last())
         yield from rows.fill()
         return rows
 
     def close_cursor(self, name: str | None, cursor: str, fail: bool) -> Dialogue[str]:
         """dblink_close: "OK", or "ERROR" under fail=False. Raises: 08003, XX000, remote errors."""
-        slot = self.ledger.find(name)
+        slot = yield from self._found(name)
         done = yield from self._done(slot, f"CLOSE {cursor}")
         said = self._commanded(done, rules.closing(cursor), name, fail)
         if said == "OK" and slot.after_close():
@@ -400,12 +412,16 @@ class Links:
 
     def send_query(self, name: str, sql: str) -> Dialogue[int]:
         """dblink_send_query: 1; 0 and a notice if the link is busy or dead. Raises: 08003."""
-        slot = self.ledger.find(name)
+        slot = yield from self._found(name)
         why = slot.refusal(not slot.link.talk.session.closed)
         if why is not None:
             self.tell(rules.could_not_send(why))
             return 0
-        yield Call(slot.link.run, self._sent(slot, sql))
+        try:
+            yield Call(slot.link.run, self._sent(slot, sql))
+        except BaseException:
+            yield from self.left(slot)
+            raise
         return 1
 
     def _sent(self, slot: Slot[Link], sql: str) -> Dialogue[None]:
@@ -414,33 +430,43 @@ class Links:
         data = dialogues.simple_query(session, text, text_row_decoder)
         slot.sent(pending=True)
         slot.query = sql
+        dying = session.dying
         try:
-            yield from dialogues.send(data)
-        except OSError:
+            yield from dialogues.send(data, session=session)
+        except (OSError, *LOST):
             pass  # the result will tell that the link is gone
+        if session.dying and not dying and session.fatal is not None:
+            # libpq takes the server's last words, read after the query went out, for its answer.
+            answer = Answer()
+            answer.outcome, answer.complete = "error", True
+            answer.error = server_error(session.fatal)
+            session.answers.append(answer)
 
     def is_busy(self, name: str) -> Dialogue[int]:
         """dblink_is_busy: 1 if dblink_get_result would wait. Raises: 08003."""
         slot = self.ledger.find(name)
-        busy: int = yield Call(slot.link.run, self._busy(slot))
-        return busy
-
-    def _busy(self, slot: Slot[Link]) -> Dialogue[int]:
-        talk = slot.link.talk
-        session = talk.session
-        if session.closed:
-            return 0
-        try:
-            yield from dialogues.peek(session, talk.deliver)
-        except (ConnectionLost, RemoteProtocolError) as error:
-            slot.failed(str(error))
-            return 0
-        for answer in session.answers:
-            if answer.error is not None and answer.error.diagnostics is not None:
-                slot.failed(spell_error(answer.error.diagnostics, slot.query))
-        if session.idle or not slot.pending:
+        yield from self._looked(slot)
+        session = slot.link.talk.session
+        if session.closed or session.idle or not slot.pending:
             return 0
         return 0 if session.answers and session.answers[0].complete else 1
+
+    def _looked(self, slot: Slot[Link]) -> Dialogue[None]:
+        """Take what has come, without waiting. Source: PQconsumeInput, PQisBusy."""
+        if not slot.link.talk.session.closed:
+            yield Call(slot.link.run, self._peeked(slot))
+
+    def _peeked(self, slot: Slot[Link]) -> Dialogue[None]:
+        talk = slot.link.talk
+        session = talk.session
+        try:
+            yield from dialogues.peek(session, talk.deliver)
+        except LOST as error:
+            lost(slot, error)
+        talk.deliver()
+        # As libpq, which parses no further than the first result.
+        if slot.pending and session.answers:
+            self._hear(slot, session.answers[0])
 
     def get_result(self, name: str, fail: bool, wanted: Columns) -> Dialogue[Rows]:
         """dblink_get_result: the next result of what was sent; empty when all are taken.
@@ -448,15 +474,22 @@ class Links:
         Raises: 08003; 42804 and conversion errors (the result is used up); remote errors.
         """
         declared = declaration.declared(wanted)
-        slot = self.ledger.find(name)
-        sql = slot.query or ""
-        reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, sql, fail=fail)
-        reading.single = True
+        slot = yield from self._found(name)
+        reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, slot.query or "", fail=fail)
         rows = Rows(reading, self)
-        if not slot.pending:
+        if slot.reading is not None:
+            # Rows of dblink's that are still being read are not for here.
+            busy = Failure(None, slot.refusal(connected=True) or "")
+            self._failed(busy, reading.action, name, fail)
+        if slot.reading is not None or not slot.pending:
             reading.finished = True
             return rows
-        yield from rows.fill(everything=True)
+        try:
+            yield Call(slot.link.run, reading.one())
+        except BaseException:
+            yield from self.left(slot)
+            raise
+        yield from rows.fill()
         return rows
 
     def cancel_query(self, name: str) -> Dialogue[str]:
@@ -485,40 +518,10 @@ class Links:
         if slot is None:
             return []
         talk = slot.link.talk
-        if not talk.session.closed:
-            yield Call(slot.link.run, self._peeked(slot))
+        yield from self._looked(slot)
         taken = [(each.channel, each.pid, each.payload) for each in talk.notifications]
         talk.notifications.clear()
         return taken
-
-    def _peeked(self, slot: Slot[Link]) -> Dialogue[None]:
-        try:
-            yield from dialogues.peek(slot.link.talk.session, slot.link.talk.deliver)
-        except (ConnectionLost, RemoteProtocolError) as error:
-            slot.failed(str(error))
-        slot.link.talk.deliver()
-
-
-class _Failure:
-    """Why a remote command failed: the server's fields, or only libpq's text."""
-
-    def __init__(self, remote: Diagnostics | None, text: str) -> None:
-        self.remote = remote
-        self.text = text
-
-
-class _Done:
-    """What the last result of a text was: a failure, or its tag, and whether it had rows."""
-
-    def __init__(self, failure: _Failure | None, tag: str = "", *, rows: bool = False) -> None:
-        self.failure = failure
-        self.tag = tag
-        self.rows = rows
-
-
-def _counted(columns: tuple[Column, ...]) -> RowDecoder:
-    """Rows that nobody will see are checked and dropped."""
-    return null_row_decoder(len(columns))
 
 
 def _unheard(notice: Diagnostics) -> None:

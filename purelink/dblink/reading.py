@@ -1,9 +1,13 @@
-"""Reading dblink's results: one at a time, in pieces, checked against the declared columns.
+"""Reading dblink's results: to the end of a text, one result, or in pieces.
 
-Floor 4, pure. A `Reading` follows the answers to one text and keeps what dblink would return:
-the rows of the last result, or its command tag as one row. `Rows` is what a face hands out: small
-results are read to their end at once and leave the link free; a big one streams, in bounded
-memory. Source: contrib/dblink/dblink.c (materializeQueryResult, storeQueryResult, storeRow).
+Floor 4, pure. `run_to_end` is dblink_exec's way: the last result counts. A `Reading` keeps what a
+function with rows would return: `stream` takes the pieces of dblink's own results, checked against
+the declared columns as they come; `one` and `last` take a result that is whole. `Rows` is what a
+face hands out: small results are read to their end at once and leave the link free; a big one
+streams, in bounded memory.
+
+Source: contrib/dblink/dblink.c (materializeQueryResult, storeQueryResult, storeRow; for whole
+results materializeResult); libpqsrv_exec.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from purelink.errors import (
     RemoteProtocolError,
 )
 from purelink.values.input import input_function
+from purelink.values.rows import null_row_decoder, text_row_decoder
 from purelink.wire import dialogues
 from purelink.wire.wants import Call, Dialogue
 
@@ -28,12 +33,82 @@ if TYPE_CHECKING:
     from purelink.dblink.columns import Column
     from purelink.dblink.ledger import Slot
     from purelink.dblink.links import Link, Links
-    from purelink.wire.session import Answer
+    from purelink.wire.backend import Column as RemoteColumn
+    from purelink.wire.session import Answer, RowDecoder, Session
 
-__all__ = ["Reading", "Rows"]
+__all__ = ["LOST", "Done", "Failure", "Reading", "Rows", "lost", "run_to_end", "spelled"]
 
 #: A result with no more rows than this is read to its end before it is handed out.
 AT_ONCE = 2048
+
+#: How a connection ends in the middle of a conversation.
+LOST = (ConnectionLost, RemoteProtocolError)
+
+
+class Failure:
+    """Why a remote command failed: the server's fields, or only libpq's text."""
+
+    def __init__(self, remote: Diagnostics | None, text: str) -> None:
+        self.remote = remote
+        self.text = text
+
+
+class Done:
+    """What the last result of a text was: a failure, or its tag, and whether it had rows."""
+
+    def __init__(self, failure: Failure | None, tag: str = "", *, rows: bool = False) -> None:
+        self.failure = failure
+        self.tag = tag
+        self.rows = rows
+
+
+def lost(slot: Slot[Link], error: Exception) -> str:
+    """Note that a link was found dead; return libpq's text, all that it has to tell by now."""
+    # A connection found dead on another occasion still tells how it died.
+    text = str(slot.link.talk.session.failure or error)
+    told = slot.error_text.split("\n")
+    words, _, rest = text.partition("\n")
+    if words not in told:
+        slot.failed(text)
+    elif rest and rest.partition("\n")[0] not in told:
+        slot.failed(rest)  # the server's last words were an answer
+    return slot.error_text
+
+
+def spelled(error: DatabaseError, sql: str | None) -> str:
+    """Return a server's error as libpq's text; `sql` for its LINE."""
+    return spell_error(error.diagnostics or Diagnostics({}), sql)
+
+
+def run_to_end(slot: Slot[Link], sql: str) -> Dialogue[Done]:
+    """Run a text to its end and say what its last result was; runs on the link."""
+    talk = slot.link.talk
+    session = talk.session
+    data = dialogues.simple_query(session, session.text(sql, "the query"), _counted)
+    slot.sent()
+    try:
+        yield from dialogues.until_idle(session, talk.deliver, data=data)
+    except LOST as error:
+        session.answers.clear()
+        return Done(Failure(None, lost(slot, error)))
+    answers = list(session.answers)
+    session.answers.clear()
+    last = answers[-1]
+    if any(answer.formats is not None for answer in answers):
+        # COPY: upstream tells this and leaves the link stuck; ours is free again.
+        return Done(Failure(None, ""))
+    if last.error is not None:
+        text = spelled(last.error, sql)
+        slot.failed(text)
+        return Done(Failure(last.error.diagnostics or Diagnostics({}), text))
+    if last.outcome == "empty":
+        return Done(Failure(None, ""))
+    return Done(None, last.command_tag or "", rows=last.columns is not None)
+
+
+def _counted(columns: tuple[RemoteColumn, ...]) -> RowDecoder:
+    """Rows that nobody will see are checked and dropped."""
+    return null_row_decoder(len(columns))
 
 
 class Reading:
@@ -46,9 +121,7 @@ class Reading:
 
     Attributes:
         rows: decoded and not handed out. names: of the columns.
-        status: the command tag, if the last result was a command.
-        finished: nothing more will come. error: to be raised once the rows are handed out.
-        single: stop after one result (dblink_get_result).
+        finished: nothing more will come.
         temporary: the link is closed at the end.
         command_refused: raised where the last result is a command (dblink_fetch).
     """
@@ -71,127 +144,201 @@ class Reading:
         self.fail = fail
         self.rows: list[tuple[Any, ...]] = []
         self.names: tuple[str, ...] = tuple(column.name for column in declared or ())
-        self.status: str | None = None
         self.finished = False
-        self.error: DatabaseError | None = None
-        self.notice: Diagnostics | None = None
-        self.single = False
         self.temporary = False
         self.command_refused: DatabaseError | None = None
-        self.lost: Exception | None = None
-        self._current: Answer | None = None
+        # What went wrong: on our side (that ends it at once), or there (the last one counts).
+        self._refused: DatabaseError | None = None
+        self._failure: Failure | None = None
+        self._tag: str | None = None
+        self._begun: Answer | None = None
         self._convert: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
 
-    def step(self) -> Dialogue[None]:
-        """Take what comes next; runs on the link."""
+    # -- in pieces: dblink --------------------------------------------------------------------
+
+    def start(self) -> Dialogue[None]:
+        """Send the text and take what comes first; runs on the link, as all that follows."""
+        session = self.slot.link.talk.session
+        data = dialogues.simple_query(
+            session, session.text(self.sql, "the query"), text_row_decoder
+        )
+        self.slot.sent(pending=True)
+        yield from self.stream(data)
+
+    def stream(self, data: bytes = b"") -> Dialogue[None]:
+        """Take what comes next, in what one read brings."""
         talk = self.slot.link.talk
         session = talk.session
-        if self.lost is not None:
-            self._failed(None, str(self.lost))
-            self._ended()
-            return
         try:
-            answer = yield from dialogues.until_rows(session, talk.deliver)
-            if answer is None:
+            answer = yield from dialogues.until_rows(session, talk.deliver, data=data)
+            while answer is not None and self._take(answer):
+                # What has come already; the next read is the next call's.
+                answer = session.answers[0] if session.answers else None
+            if session.answers and session.answers[0].formats is not None:
+                yield from self._copy()
+            elif session.idle and not session.answers:
                 self._ended()
-            elif answer.formats is not None:
-                # COPY: upstream spins for ever here. Told once, and the link is free again.
-                self._failed(None, "")
-                yield from dialogues.until_idle(session, talk.deliver)
-                session.answers.clear()
-                self._ended()
-            else:
-                self._take(answer)
-        except (ConnectionLost, RemoteProtocolError) as error:
-            self._failed(None, str(error))
-            self._ended()
+        except LOST as error:
+            self._lost(session, error)
 
-    def _ended(self) -> None:
-        self.finished = True
-        self.slot.drained()
-
-    def _failed(self, remote: Diagnostics | None, text: str) -> None:
-        self.slot.failed(text)
-        if self.error is not None or self.notice is not None:
-            return
-        if self.fail:
-            self.error = rules.relay(remote, self.action, self.name, error_message=text)
-        else:
-            self.notice = rules.soften(remote, self.action, self.name, error_message=text)
-
-    def _take(self, answer: Answer) -> None:
+    def _take(self, answer: Answer) -> bool:
         """Take the rows out of an answer, and the answer itself when it is whole."""
-        if answer is not self._current:
-            self._current = answer
-            if answer.columns is not None:
-                self._begin(answer)
+        if answer.formats is not None:
+            return False
         arrived, answer.rows = answer.rows, []
+        # A result begins with its first row, or its end: one that fails before leaves the rows of
+        # the one before in place.
+        if arrived and answer is not self._begun:
+            self._begin(answer)
         if arrived and self._convert is not None:
-            try:
-                self.rows.extend(map(self._convert, arrived))
-            except DatabaseError as error:
-                # A value that the declared type refuses: the rest is read and dropped.
-                self.error = self.error or error
-                self._convert = None
-                self.rows.clear()
-        if answer.complete:
-            self.slot.link.talk.session.answers.popleft()
-            self._complete(answer)
-            if self.single:
-                self.finished = True
+            self._read(arrived)
+        if not answer.complete:
+            return False
+        self.slot.link.talk.session.answers.popleft()
+        if answer.error is not None:
+            self._failed(answer)
+        elif answer.value_error is not None:
+            self._refuse(answer.value_error)
+        elif answer.outcome == "empty":
+            self._failure = Failure(None, self.slot.error_text)
+        elif answer.columns is None:
+            self._tag = answer.command_tag or ""
+        elif answer is not self._begun:
+            self._begin(answer)
+        return True
 
     def _begin(self, answer: Answer) -> None:
         """A result with rows begins: what an earlier one gave is dropped."""
         assert answer.columns is not None
-        self.rows, self.status = [], None
+        self._begun, self.rows, self._tag, self._convert = answer, [], None, None
         mismatch = declaration.check_rows(self.declared, len(answer.columns))
         if mismatch is not None:
-            self.error = self.error or mismatch
-            self._convert = None
-            return
+            self._refuse(mismatch)
+        elif self._refused is None:
+            self._convert = self._converter(answer.columns)
+
+    def _converter(
+        self, columns: tuple[RemoteColumn, ...]
+    ) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
         talk = self.slot.link.talk
         styles = talk.styles()
         if self.declared is not None:
-            each = [input_function(c.oid, c.typmod, styles) for c in self.declared]
-        else:
-            self.names = tuple(column.name for column in answer.columns)
-            each = [
-                talk.registry.text_decoder(column.type_oid, styles) for column in answer.columns
-            ]
-        self._convert = _converter(each)
+            return _converter([input_function(c.oid, c.typmod, styles) for c in self.declared])
+        self.names = tuple(column.name for column in columns)
+        return _converter([talk.registry.text_decoder(c.type_oid, styles) for c in columns])
 
-    def _complete(self, answer: Answer) -> None:
+    def _read(self, arrived: list[tuple[Any, ...]]) -> None:
+        assert self._convert is not None
+        try:
+            self.rows.extend(map(self._convert, arrived))
+        except DatabaseError as error:
+            # A value that the declared type refuses: the rest is read and dropped.
+            self._refuse(error)
+
+    def _refuse(self, error: DatabaseError) -> None:
+        self._refused = self._refused or error
+        self._convert = None
+        self.rows.clear()
+
+    def _failed(self, answer: Answer) -> None:
+        assert answer.error is not None
+        text = spelled(answer.error, self.sql)
+        if self.slot.heard is not answer:
+            self.slot.failed(text)
+        self._failure = Failure(answer.error.diagnostics or Diagnostics({}), text)
+
+    def _copy(self) -> Dialogue[None]:
+        # COPY: upstream spins for ever here. Told once, and the link is free again.
+        talk = self.slot.link.talk
+        self._failure = Failure(None, "")
+        yield from dialogues.until_idle(talk.session, talk.deliver)
+        talk.session.answers.clear()
+        self._ended()
+
+    def _lost(self, session: Session, error: Exception) -> None:
+        session.answers.clear()
+        self._failure = Failure(None, lost(self.slot, error))
+        self._ended()
+
+    def _ended(self) -> None:
+        self.finished = True
+        self.slot.drained()
+        if self._failure is None and self._tag is not None and self._refused is None:
+            self._command(self._tag)
+
+    # -- whole results: dblink_get_result, dblink_fetch ---------------------------------------
+
+    def one(self) -> Dialogue[None]:
+        """Take the next result, all of it; none when all are taken."""
+        talk = self.slot.link.talk
+        session = talk.session
+        try:
+            answer = yield from dialogues.until_answer(session, talk.deliver)
+            if answer is None:
+                self._ended()
+            elif answer.formats is not None:
+                yield from self._copy()
+            else:
+                self._whole(answer)
+        except LOST as error:
+            self._lost(session, error)
+        self.finished = True
+
+    def last(self) -> Dialogue[None]:
+        """Send the text; its last result counts, and the others are not looked at."""
+        talk = self.slot.link.talk
+        session = talk.session
+        text = session.text(self.sql, "the query")
+        data = dialogues.simple_query(session, text, text_row_decoder)
+        self.slot.sent()
+        self.finished = True
+        try:
+            yield from dialogues.until_idle(session, talk.deliver, data=data)
+        except LOST as error:
+            self._lost(session, error)
+            return
+        answers = list(session.answers)
+        session.answers.clear()
+        if any(answer.formats is not None for answer in answers):
+            self._failure = Failure(None, "")
+        else:
+            self._whole(answers[-1])
+
+    def _whole(self, answer: Answer) -> None:
+        # Unlike in pieces, the server's error comes before anything that we find in the rows.
         if answer.error is not None:
-            diagnostics = answer.error.diagnostics or Diagnostics({})
-            self._failed(diagnostics, spell_error(diagnostics, self.sql))
-        elif answer.value_error is not None:
-            self.error = self.error or answer.value_error
+            self._failed(answer)
         elif answer.outcome == "empty":
-            self._failed(None, "")
+            self._failure = Failure(None, self.slot.error_text)
         elif answer.columns is None:
             self._command(answer.command_tag or "")
+        elif answer.value_error is not None:
+            self._refuse(answer.value_error)
+        else:
+            self._begin(answer)
+            if self._convert is not None:
+                self._read(answer.rows)
 
     def _command(self, tag: str) -> None:
         """A command's tag is the result: one row of one text column."""
-        self.rows, self.status = [(tag,)], tag
         refused = self.command_refused or declaration.check_status(self.declared)
         if refused is not None:
-            self.rows = []
-            self._refused = refused
-            if self.single or self.command_refused is not None:
-                self.error = self.error or refused
-        elif self.declared is None:
+            self._refuse(refused)
+            return
+        self.rows = [(tag,)]
+        if self.declared is None:
             self.names = ("status",)
 
-    _refused: DatabaseError | None = None
+    # -- the end --------------------------------------------------------------------------------
 
-    def outcome(self) -> DatabaseError | None:
-        """Return what is to be raised at the end, or None."""
-        if self.error is not None:
-            return self.error
-        if self.status is not None and self._refused is not None and self.notice is None:
-            return self._refused
-        return None
+    def outcome(self) -> DatabaseError | Diagnostics | None:
+        """Return, once, the error that is to be raised or the notice that is to be told."""
+        refused, failure = self._refused, self._failure
+        self._refused = self._failure = None
+        if refused is not None or failure is None:
+            return refused
+        tell = rules.relay if self.fail else rules.soften
+        return tell(failure.remote, self.action, self.name, error_message=failure.text)
 
 
 def _converter(
@@ -270,16 +417,13 @@ class Rows:
     def _step(self) -> Dialogue[None]:
         reading = self.reading
         slot = reading.slot
-        if slot.reading is not reading and not reading.single:
+        if slot.reading is None or slot.reading() is not self:
             raise InterfaceError("this result was closed before it was read to its end")
         try:
-            yield Call(slot.link.run, reading.step())
+            yield Call(slot.link.run, reading.stream())
         except BaseException:
-            # Interrupted: the connection was brought back into step, or closed.
             reading.finished = True
-            slot.drained()
-            if reading.temporary:
-                yield Call(slot.link.close)
+            yield from self._links.left(slot, temporary=reading.temporary)
             raise
 
     def _finish(self) -> Dialogue[None]:
@@ -287,13 +431,12 @@ class Rows:
         if reading.temporary:
             reading.temporary = False
             yield Call(reading.slot.link.close)
-        if reading.notice is not None:
-            notice, reading.notice = reading.notice, None
-            self._links.tell(notice)
-        error = reading.outcome()
-        if error is not None:
-            reading.error = reading._refused = None  # noqa: SLF001 - told once
-            raise error
+        outcome = reading.outcome()
+        if isinstance(outcome, Diagnostics):
+            self._links.tell(outcome)
+        elif outcome is not None:
+            reading.rows = []
+            raise outcome
 
     def close(self) -> Dialogue[None]:
         """Give up what was not read: cancel it, drain, and leave the link in step."""
@@ -301,13 +444,8 @@ class Rows:
         if reading.finished:
             return
         reading.finished = True
-        slot = reading.slot
-        slot.drained()
         reading.rows = []
-        if reading.temporary:
-            yield Call(slot.link.close)
-        else:
-            yield Call(slot.link.run, slot.link.talk.recover())
+        yield from self._links.left(reading.slot, temporary=reading.temporary)
 
 
 def _several(sql: str) -> bool:

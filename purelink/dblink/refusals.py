@@ -215,6 +215,7 @@ argument_count = Refusal("XX000", "wrong number of arguments")
 key_not_encoded = Refusal("XX000", "could not encode SCRAM %s key")  # "client" or "server"
 
 # what the local server says of a relation (dblink_get_pkey, dblink_build_sql_*)
+no_such_relation = Refusal("42P01", 'relation "%s" does not exist')
 relation_denied = Refusal("42501", "permission denied for %s %s")
 relation_refused = Refusal("42809", 'cannot open relation "%s"')
 relation_refused_15 = Refusal("42809", '"%s" is %s')

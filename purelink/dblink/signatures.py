@@ -1,6 +1,6 @@
 """dblink's overloads: which of its forms a call's arguments mean.
 
-Floor 2, pure. As in SQL, a form is told by the number of arguments and, where that is not enough, by
+Floor 2, pure. As in SQL, a form is told by the number of arguments and, if that is not enough, by
 a trailing bool against text. A None among them makes the whole call nothing (STRICT): the functions
 here then return None. Arguments that fit no form are a `TypeError`.
 """

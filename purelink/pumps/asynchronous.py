@@ -42,6 +42,7 @@ from purelink.wire.wants import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from purelink.wire.tracing import Trace
     from purelink.wire.wants import Dialogue, Secured
 
 __all__ = ["AsyncPump"]
@@ -163,12 +164,16 @@ class AsyncPump:
 
     Args:
         stream: a connected socket to use instead of opening one.
+
+    Attributes:
+        trace: writes down what every run from now on says and hears; None: nobody does.
     """
 
     def __init__(self, stream: Any = None) -> None:
         self._wire: _Wire | None = None
         self._given = stream
         self._outer: Limit | None = None
+        self.trace: Trace | None = None
 
     async def run(self, dialogue: Dialogue[T], limit: Limit | None = None) -> T:
         """Grant a dialogue's wants until it returns; return its result.
@@ -177,6 +182,8 @@ class AsyncPump:
             LimitExpired: the limit ran out, and the dialogue did not mind it.
             Whatever the dialogue raises.
         """
+        if self.trace is not None:
+            dialogue = self.trace.over(dialogue)
         outer, self._outer = self._outer, limit
         send, throw = dialogue.send, dialogue.throw
         grants = self._GRANTS
@@ -439,6 +446,8 @@ class AsyncPump:
             self._drop()
         except RuntimeError:
             pass  # the loop is closed already, and the socket with it
+        if self.trace is not None:
+            self.trace.stop()
 
     def forget(self) -> None:
         """Let the channel go without a byte: in a forked child it belongs to the parent."""

@@ -37,6 +37,7 @@ from purelink.wire.wants import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from purelink.wire.tracing import Trace
     from purelink.wire.wants import Dialogue, Secured
 
 __all__ = ["BlockingPump"]
@@ -54,6 +55,9 @@ class BlockingPump:
 
     Args:
         stream: a connected socket or socket-like object to use instead of opening one.
+
+    Attributes:
+        trace: writes down what every run from now on says and hears; None: nobody does.
     """
 
     def __init__(self, stream: Any = None) -> None:
@@ -65,6 +69,7 @@ class BlockingPump:
         self._polls: dict[int, Any] = {}
         self._sure = True
         self._outer: Limit | None = None
+        self.trace: Trace | None = None
         if stream is not None:
             stream.setblocking(False)
 
@@ -80,6 +85,8 @@ class BlockingPump:
             LimitExpired: the limit ran out, and the dialogue did not mind it.
             Whatever the dialogue raises.
         """
+        if self.trace is not None:
+            dialogue = self.trace.over(dialogue)
         outer, self._outer = self._outer, limit
         send, throw = dialogue.send, dialogue.throw
         grant = self._GRANTS
@@ -394,6 +401,8 @@ class BlockingPump:
     def close(self) -> None:
         """Close the channel, if there is one. Never fails, never waits."""
         self._drop()
+        if self.trace is not None:
+            self.trace.stop()
 
     def forget(self) -> None:
         """Let the channel go without a byte: in a forked child it belongs to the parent."""

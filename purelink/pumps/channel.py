@@ -7,6 +7,7 @@ step. TLS is an `Engine` fed with ciphertext: the socket stays raw in both pumps
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from purelink.wire.wants import Address
@@ -14,7 +15,7 @@ from purelink.wire.wants import Address
 if TYPE_CHECKING:
     from purelink.wire.wants import Exchange
 
-__all__ = ["CHUNK", "Gathering", "addresses", "looks_ready"]
+__all__ = ["CHUNK", "Gathering", "addresses", "looks_ready", "timestamp"]
 
 #: One receive's size. A bigger one costs more: its block is mapped and unmapped each time.
 CHUNK = 65536
@@ -86,3 +87,9 @@ def addresses(found: list[Any]) -> list[Address]:
         if address not in seen:
             seen.append(address)
     return seen
+
+
+def timestamp() -> str:
+    """Return the local time as a trace shows it: "2026-01-31 23:59:59.000001"."""
+    seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}.{microseconds:06d}"

@@ -106,8 +106,6 @@ def _nested(tokens: Any, element: Callable[[str], object]) -> tuple[list[Any] | 
         elif sort == _OPEN:
             if not ready or depth >= MAX_DIMENSIONS or leaves == depth > 0:
                 return None, 0
-            if depth == 0 and root is not None:
-                return None, 0
             fresh: list[Any] = []
             if depth:
                 stack[-1].append(fresh)

@@ -114,22 +114,34 @@ def _bool(value: bytes) -> bool:
     raise malformed("boolean", value)
 
 
+#: the three powers of two whose shortest digits are not the nearest of that length
+_UNEVEN = {0x0F800000: 1.2621775e-29, 0x6B000000: 1.5474251e26, 0x6C800000: 1.2379401e27}
+
+
 def _float4() -> BinaryDecoder:
-    # the shortest digits that a float4 needs, as the text format has them
     from math import isfinite
 
     layout = Struct(">f")
 
     def decode_float4(value: bytes) -> float:
+        """Return the shortest digits that a float4 needs, as the text format has them."""
         if len(value) != 4:
             raise malformed("real", value)
         number: float = layout.unpack(value)[0]
-        if not isfinite(number):
+        if not number or not isfinite(number):
             return number
+        code = int.from_bytes(value, "big")
+        uneven = _UNEVEN.get(code & 0x7FFFFFFF)
+        if uneven is not None:
+            return uneven if number > 0 else -uneven
+        # half-way to a neighbour: the server does not count on ties being rounded back
+        ties = [
+            (number + layout.unpack((code + step).to_bytes(4, "big"))[0]) / 2 for step in (-1, 1)
+        ]
         for digits in range(1, 9):
             short = float(f"{number:.{digits}g}")
             try:
-                if layout.pack(short) == value:
+                if layout.pack(short) == value and short not in ties:
                     return short
             except OverflowError:  # rounded up past the largest float4
                 continue

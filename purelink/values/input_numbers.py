@@ -80,10 +80,9 @@ def integer_in(oid: int) -> Callable[[str], int]:
             bases = _BASES
         if match is None:
             raise input_syntax(kind, text)
-        for digits, base in zip(match.groups()[1:], bases):
-            if digits is not None:
-                value = _number(match.group(1), digits, base)
-                break
+        sign, *written = match.groups()
+        digits, base = next(pair for pair in zip(written, bases) if pair[0] is not None)
+        value = _number(sign, digits, base)
         if not low <= value <= high:
             raise input_error("22003", f"value {cited(text)} is out of range for type {kind}")
         # strtoul: a minus sign wraps round

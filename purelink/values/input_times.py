@@ -106,11 +106,9 @@ class _Reading:
             self.day = self._named(self.month, self.numbers)
         elif self.month or self.numbers:
             raise self.syntax()
-        if self.meridian:
-            self.clock = self._meridian(self.clock)
+        if self.meridian and (self.day or self.clock is not None):
+            self.clock = self._meridian(self.clock or 0)
         if self.day is None:
-            if self.era:
-                raise self.syntax()
             return _Parts(None, self.clock, self.zone)
         return _Parts(self._calendar(self.day, self.era), self.clock, self.zone)
 
@@ -179,9 +177,7 @@ class _Reading:
             raise self.overflow()
         return clock
 
-    def _meridian(self, clock: int | None) -> int:
-        if clock is None:
-            raise self.syntax()
+    def _meridian(self, clock: int) -> int:
         hour = clock // 3_600_000_000
         if hour > 12:
             raise self.overflow()
@@ -211,7 +207,7 @@ class _Reading:
                 raise self.syntax()
             return self._named(month, [a, c])
         if max(len(a), len(b), len(c)) > 9:
-            raise self.overflow()
+            raise self.overflow(order=True)
         if len(a) > 2:
             return int(a), int(b), int(c)
         order = self.styles.datestyle.partition(",")[2].strip().upper()
@@ -237,8 +233,6 @@ class _Reading:
 
     def _calendar(self, day: tuple[int, int, int], era: str) -> date:
         year, month, number = day
-        if era == "bc" and year == 0:
-            raise self.overflow()
         if year == 0:
             raise self.overflow()
         if not 1 <= month <= 12 or not 1 <= number <= 31:

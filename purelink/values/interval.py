@@ -39,8 +39,10 @@ class Interval(NamedTuple):
     def __str__(self) -> str:
         """Return the interval in the style iso_8601, which every server understands."""
         sign = "-" if self.microseconds < 0 else ""
-        seconds, fraction = divmod(abs(self.microseconds), 1_000_000)
-        return f"P{self.months}M{self.days}DT{sign}{seconds}.{fraction:06}S"
+        # the server reads seconds as a double: hours apart, so that no digit is lost
+        hours, rest = divmod(abs(self.microseconds), 3_600_000_000)
+        seconds, part = divmod(rest, 1_000_000)
+        return f"P{self.months}M{self.days}DT{sign}{hours}H{sign}{seconds}.{part:06}S"
 
 
 def span(months: int, days: int, microseconds: int) -> Spans:

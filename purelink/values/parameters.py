@@ -313,6 +313,10 @@ def _one_type(found: set[int], place: str, members: str) -> int:
     return next(iter(found))
 
 
+#: ranges whose type their text leaves open: they go with the other elements
+_ANY_RANGE = frozenset(("empty", "(,)"))
+
+
 def _list(value: list[Any], place: str) -> _Said:
     from purelink.values.arrays import array_literal
 
@@ -321,7 +325,8 @@ def _list(value: list[Any], place: str) -> _Said:
 
     def element(one: object) -> str:
         said = _element(one, place)
-        found.add(said.oid)
+        if said.text not in _ANY_RANGE or isinstance(one, str):
+            found.add(said.oid)
         return said.text
 
     text = array_literal(value, element)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
+from purelink.errors import DataError
 from purelink.values import oids
 from purelink.values.faults import malformed
 from purelink.values.styles import DEFAULT_STYLES, Styles
@@ -131,8 +132,6 @@ def _uuid() -> Callable[[str], UUID]:
 
 def _json(kind: str) -> Callable[[str], Any]:
     from json import loads
-
-    from purelink.errors import DataError
 
     def decode_json(text: str) -> Any:
         try:
@@ -261,8 +260,25 @@ class Registry:
         return twin
 
     def overlay(self, oid: int, decoder: TextDecoder) -> None:
-        """Let `decoder` serve a type from now on; decoders made before keep theirs."""
-        self._own[oid] = decoder
+        """Let `decoder` serve a type's text from now on; decoders made before keep theirs.
+
+        Whatever it raises becomes a `DataError` (its cause the original), so that a row's
+        failure leaves the protocol in step. The binary format is not overlaid.
+        """
+
+        def decode_overlaid(text: str) -> object:
+            try:
+                return decoder(text)
+            except DataError:
+                raise
+            except Exception as error:
+                raise DataError(
+                    f"the program's decoder of type {oids.kind_name(oid)} failed:"
+                    f" {type(error).__name__}",
+                    sqlstate="22P02",
+                ) from error
+
+        self._own[oid] = decode_overlaid
         self._made.clear()
 
     def overlaid(self, oid: int) -> bool:

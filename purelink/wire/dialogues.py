@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Callable
 
 from purelink.errors import ConnectionLost
 from purelink.wire import frontend, legality
-from purelink.wire.session import Answer, Session
 from purelink.wire.wants import Call, Deliver, Dialogue, Exchange, Limit, LimitExpired
 
 if TYPE_CHECKING:
     from purelink.wire.backend import Column
-    from purelink.wire.session import RowDecoder
+    from purelink.wire.session import Answer, RowDecoder, Session
 
 __all__ = [
     "Batch",

@@ -15,26 +15,31 @@ __all__ = ["Message"]
 
 
 class Message:
-    """One protocol message; the fields are the positional arguments, in `__slots__`' order."""
+    """One protocol message; the fields are the positional arguments, in the order of `names`."""
 
     __slots__: tuple[str, ...] = ()
     #: one byte; b"" for the untagged messages of the start
     tag: bytes = b""
     #: fields that `repr` shows as ***
     secret: frozenset[str] = frozenset()
+    #: the fields' names, inherited ones first
+    names: tuple[str, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        cls.names += tuple(cls.__dict__.get("__slots__", ()))
 
     def __init__(self, *fields: object) -> None:
-        if len(fields) != len(self.__slots__):
-            raise TypeError(f"{type(self).__name__} takes {len(self.__slots__)} fields")
-        for name, value in zip(self.__slots__, fields):
+        if len(fields) != len(self.names):
+            raise TypeError(f"{type(self).__name__} takes {len(self.names)} fields")
+        for name, value in zip(self.names, fields):
             setattr(self, name, value)
 
     def fields(self) -> tuple[object, ...]:
         """Return the values of the fields, in order."""
-        return tuple(getattr(self, name) for name in self.__slots__)
+        return tuple(getattr(self, name) for name in self.names)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, type(self)) and self.fields() == other.fields()
+        return isinstance(other, Message) and type(self) is type(other) and self.fields() == other.fields()
 
     def __hash__(self) -> int:
         return hash((type(self), self.fields()))
@@ -42,7 +47,7 @@ class Message:
     def __repr__(self) -> str:
         shown = (
             f"{name}=***" if name in self.secret else f"{name}={getattr(self, name)!r}"
-            for name in self.__slots__
+            for name in self.names
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 

@@ -191,6 +191,11 @@ class Session:
         """Nothing said so far will bring an answer: idle, or a Sync is still to be said."""
         return self.state in (legality.IDLE, legality.OPEN, legality.OPEN_FAILED)
 
+    @property
+    def unparsed(self) -> bytes:
+        """What came of a message that is not all there yet."""
+        return self._buffer
+
     def text(self, value: str, what: str) -> bytes:
         """Return text as bytes in the session's encoding.
 
@@ -411,7 +416,7 @@ class Session:
                 raise
             answer.value_error = error
             answer.rows.clear()
-            self._decoder = _Discard(len(answer.columns or ()))
+            self._decoder = _Discard(None if answer.columns is None else len(answer.columns))
         if after != position and self.state is legality.EXECUTE:
             self.state = legality.EXECUTE_ROWS
             answer.outcome = "rows"
@@ -706,9 +711,13 @@ def _complete(answer: Answer) -> bool:
 
 
 class _Discard:
-    """Steps over rows of a result that nobody wants any more, still checking their shape."""
+    """Steps over rows of a result that nobody wants any more, still checking their shape.
 
-    def __init__(self, count: int) -> None:
+    Args:
+        count: of their columns; None: not told by the server.
+    """
+
+    def __init__(self, count: int | None) -> None:
         self.count = count
 
     def decode(self, buffer: bytes, start: int, end: int, _rows: list[Any], /) -> int:
@@ -718,9 +727,10 @@ class _Discard:
             if found is None or found.stop > end:
                 break
             row = Body(buffer[found.start : found.stop], codes.DATA_ROW)
-            if row.counted(4) != self.count:
+            count = row.counted(4)
+            if self.count is not None and count != self.count:
                 raise RemoteProtocolError('unexpected field count in "D" message')
-            for _ in range(self.count):
+            for _ in range(count):
                 length = row.int32()
                 if length != -1:
                     row.take(length)

@@ -35,9 +35,8 @@ RECORDS = frozenset(("dblink", "dblink_fetch", "dblink_get_result"))
 SETS = frozenset(("dblink_get_notify", "dblink_get_pkey"))
 
 _PATIENCE = 10.0  # seconds for the server to do what it does by itself
+_BUSY = "another command is already in progress"
 _FIRST_LINE = (
-    "another command is already in progress",
-    "could not send query: another command is already in progress",
     "FATAL:  terminating connection",
     "server closed the connection unexpectedly",
     "begin error: FATAL:  terminating connection",
@@ -58,11 +57,22 @@ class Said(NamedTuple):
     objects: tuple[Optional[str], ...]
 
 
+def _first(message: Optional[str]) -> Optional[str]:
+    if message is None:
+        return None
+    lines = message.split("\n")
+    if message.startswith(_FIRST_LINE):
+        del lines[1:]
+    # upstream says it once more with every refusal
+    return "\n".join(
+        line for place, line in enumerate(lines) if place == 0 or line != _BUSY or lines[place - 1] != _BUSY
+        and not lines[place - 1].endswith(f": {_BUSY}")
+    )
+
+
 def said(diagnostics: Any) -> Said:
     """Read ours and psycopg's alike."""
-    message = diagnostics.message_primary
-    if message is not None and message.startswith(_FIRST_LINE):
-        message = message.split("\n")[0]
+    message = _first(diagnostics.message_primary)
     names = ("statement_position", "schema_name", "table_name", "column_name", "constraint_name")
     return Said(
         diagnostics.sqlstate,
@@ -161,9 +171,7 @@ class Side:
     def __init__(self, server: Any) -> None:
         self.server = server
         self.H = f"host={server.host} port={server.port} dbname=rem"
-        self.CS = f"{self.H} user={server.superuser}"
-        if server.password:
-            self.CS += f" password='{server.password}'"
+        self.CS = f"{self.H} user={server.superuser}"  # trusted: see tests.cluster
         self.transcript: list[Outcome] = []
         self.notices: list[Said] = []
         self.observer = psycopg.connect(server.dsn, dbname="rem", autocommit=True)
@@ -211,8 +219,8 @@ class Side:
             error = said(diagnostics)
         if shown.startswith("dblink_get_connections") and value is not None:
             value = sorted(value)
-        if shown.startswith("dblink_error_message") and str(value).startswith(_FIRST_LINE):
-            value = value.split("\n")[0]
+        if shown.startswith("dblink_error_message"):
+            value = _first(value)
         outcome = Outcome(shown.replace(self.server.host, "H"), value, error, tuple(self.notices))
         self.transcript.append(outcome)
         return outcome

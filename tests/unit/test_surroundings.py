@@ -57,6 +57,16 @@ def test_files(tmp_path: Path) -> None:
     assert here.file("a\0b") is None
 
 
+@posix
+def test_a_file_without_end_is_read_as_far_as_any_file_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(surroundings, "_LARGEST_FILE", 1000)
+    endless = gather().file("/dev/zero")
+    assert endless is not None
+    assert endless.content == bytes(1000)
+
+
 def test_a_file_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"")

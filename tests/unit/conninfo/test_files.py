@@ -21,6 +21,12 @@ def test_a_section() -> None:
         (b"[a]\nhost", 18, 'syntax error in service file "F", line 2'),
         (b"[a]\nhost =/s", 18, 'syntax error in service file "F", line 2'),
         (b"[a]\nservicefile=/s", 18, 'syntax error in service file "F", line 2'),
+        # what a build with LDAP would look up
+        (
+            b"[a]\nldap://h/dn?a?base?(cn=x)",
+            18,
+            'syntax error in service file "F", line 2',
+        ),
         (b"[a]\nservice", 18, 'syntax error in service file "F", line 2'),
         (
             b"[a]\nservice=b",

@@ -147,4 +147,6 @@ def test_hostile_arrays_and_numbers() -> None:
         read("numeric", "9" * 200_000)
     with pytest.raises(DataError, match="value overflows numeric format"):
         read("numeric", "0x" + "f" * 600_000)
+    with pytest.raises(DataError, match="value overflows numeric format"):
+        read("numeric", "0x" + "f" * 110_000)
     assert read("numeric", "0x" + "f" * 20_000) == Decimal((1 << 80_000) - 1)

@@ -9,7 +9,7 @@ import pytest
 
 from purelink.errors import InterfaceError
 from purelink.values.interval import Interval, span
-from purelink.values.ranges import Multirange, Range
+from purelink.values.ranges import Multirange, Range, range_decoder
 
 
 def test_a_range_is_a_value() -> None:
@@ -42,6 +42,12 @@ def test_a_range_cannot_be_changed() -> None:
         Range(1, 5, "<>")
 
 
+def test_quoted_bounds() -> None:
+    decode = range_decoder(str, "textrange")
+    assert decode('["a""b\\\\c",")")') == Range('a"b\\c', ")")
+    assert decode('["",a)') == Range("", "a")
+
+
 def test_text_of_ranges() -> None:
     assert Range(1, None, "(]").text(str) == '("1",)'
     assert Range(empty=True).text(str) == "empty"
@@ -49,6 +55,6 @@ def test_text_of_ranges() -> None:
 
 
 def test_intervals() -> None:
-    assert str(Interval(14, 3, -1_500_000)) == "P14M3DT-1.500000S"
+    assert str(Interval(14, 3, -1_500_000)) == "P14M3DT-0H-1.500000S"
     assert span(0, 2147483647, 0) == Interval(0, 2147483647, 0)
     assert Interval(months=1) == (1, 0, 0)

@@ -116,6 +116,8 @@ LIES = [
     (b"D\0\0\0\x0b\0\x01\x7f\xff\xff\xff1", 1, 'insufficient data in "D" message'),
     # the first length reaches over the second length word
     (b"D\0\0\0\x10\0\x02\0\0\0\x05abcde\0", 2, 'insufficient data in "D" message'),
+    # a length word that reaches over the end of the message
+    (b"D\0\0\0\x0d\0\x02\0\0\0\x01a\0\0" + b"\0" * 20, 2, 'insufficient data in "D" message'),
     (
         b"D\0\0\0\x0c\0\x01\0\0\0\x01ab",
         1,

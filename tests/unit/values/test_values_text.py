@@ -16,6 +16,7 @@ import pytest
 
 from purelink.errors import DataError
 from purelink.values import oids
+from purelink.values.datetimes import timestamp_decoder, timestamptz_decoder
 from purelink.values.interval import Interval
 from purelink.values.ranges import Multirange, Range
 from purelink.values.styles import Styles
@@ -444,6 +445,20 @@ def test_a_registry_is_overlaid_and_copied() -> None:
     assert text_decoder(oids.INT4)("1") == 1
 
 
+def test_what_a_program_s_decoder_raises_is_a_data_error() -> None:
+    def failing(text: str) -> object:
+        if text == "own":
+            raise DataError("mine")
+        raise KeyError(text)
+
+    registry = Registry()
+    registry.overlay(25, failing)
+    with pytest.raises(DataError, match=r"^the program's decoder of type text failed: KeyError$"):
+        registry.text_decoder(25)("secret")
+    with pytest.raises(DataError, match=r"^mine$"):
+        registry.text_decoder(25)("own")
+
+
 def test_decoders_for_many_styles_do_not_pile_up() -> None:
     for number in range(1100):
         text_decoder(oids.DATE, Styles("ISO, MDY", "postgres", str(number)))
@@ -476,3 +491,17 @@ def test_the_front_door_knows_its_names() -> None:
         assert getattr(values, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = values.nothing
+
+
+def test_timestamps_before_python_3_11(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("purelink.values.datetimes._LIBERAL", False)
+    stamp, zoned = timestamp_decoder(Styles()), timestamptz_decoder(Styles())
+    moment = datetime(2024, 3, 5, 6, 7, 8, 900000)
+    assert stamp("2024-03-05 06:07:08.9") == moment
+    assert zoned("2024-03-05 06:07:08.9-04:56:02") == moment.replace(tzinfo=zone(-17762))
+    assert zoned("2024-03-05 06:07:08.9+00").tzinfo is UTC
+    for text in ("2024-03-05", "2024-03-05 24:00:00", "2024-02-30 00:00:00"):
+        with pytest.raises(DataError):
+            stamp(text)
+        with pytest.raises(DataError):
+            zoned(text + "+00")
