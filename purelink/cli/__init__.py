@@ -13,6 +13,7 @@ __all__ = ["main"]
 COMMANDS = {
     "conninfo": "say what a connection string means, and where each setting comes from",
     "demo": "play dblink's example session on a throw-away PostgreSQL server",
+    "trace": "run statements and print every message of the session, as PQtrace does",
 }
 
 
@@ -28,6 +29,7 @@ def usage() -> str:
         "examples:",
         "  purelink demo",
         "  purelink conninfo 'host=db1,db2 target_session_attrs=primary'",
+        "  purelink trace --dsn 'host=db1 dbname=postgres' 'select 1'",
     ]
     return "\n".join(lines)
 

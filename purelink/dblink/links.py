@@ -464,9 +464,11 @@ class Links:
         except LOST as error:
             lost(slot, error)
         talk.deliver()
-        # As libpq, which parses no further than the first result.
+        # As libpq, which parses no further than the first result; with none left the link is free.
         if slot.pending and session.answers:
             self._hear(slot, session.answers[0])
+        elif session.idle and not session.answers:
+            slot.drained()
 
     def get_result(self, name: str, fail: bool, wanted: Columns) -> Dialogue[Rows]:
         """dblink_get_result: the next result of what was sent; empty when all are taken.

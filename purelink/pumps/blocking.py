@@ -234,9 +234,30 @@ class BlockingPump:
         return want.function(*want.args)
 
     def _compute(self, want: Compute) -> Any:
-        self._remaining(want)
-        result = want.function(*want.args)
-        self._remaining(want)
+        if self._remaining(want) is None:
+            return want.function(*want.args)
+        # PBKDF2 cannot be interrupted, but it lets go of the interpreter: a thread keeps the
+        # limit. One that outlives it ends by itself.
+        import threading
+
+        outcome: list[tuple[Any, BaseException | None]] = []
+
+        def compute() -> None:
+            try:
+                outcome.append((want.function(*want.args), None))
+            except BaseException as error:
+                outcome.append((None, error))
+
+        thread = threading.Thread(target=compute, name="purelink-compute", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            compute()  # an interpreter without threads
+        while not outcome:
+            thread.join(self._remaining(want))
+        result, error = outcome[0]
+        if error is not None:
+            raise error
         return result
 
     def _aside(self, want: Aside) -> Any:

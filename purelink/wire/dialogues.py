@@ -238,18 +238,18 @@ def until_idle(
     """
     if data:
         yield from read(session, deliver, data=data, limit=limit)
-    while not session.idle:
+    while True:
+        session.copied.clear()
+        if session.idle:
+            return
         if session.closed:
             raise session.gone()
+        data = b""
         if session.state in (legality.COPY_IN, legality.COPY_BOTH):
             data = fail_copy(session, "COPY from stdin was not expected here")
-            yield from read(session, deliver, data=data, limit=limit)
-            continue
-        data = b""
-        if session.state in (legality.OPEN, legality.OPEN_FAILED):
+        elif session.state in (legality.OPEN, legality.OPEN_FAILED):
             data = ask(session, Batch().sync(), _no_rows)
         yield from read(session, deliver, data=data, limit=limit)
-        session.copied.clear()
 
 
 def _no_rows(columns: tuple[Column, ...]) -> RowDecoder:

@@ -149,9 +149,7 @@ class Trace:
         self._in = buffer[position:]
 
     def _line(self, tag: int, body: bytes, *, frontend: bool) -> bytes:
-        return trace.line(
-            tag, body, frontend=frontend, regress=self._regress, asked=self._asked
-        )
+        return trace.line(tag, body, frontend=frontend, regress=self._regress, asked=self._asked)
 
     def _put(self, text: bytes) -> None:
         if self._paper is None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 import pytest
@@ -64,10 +65,11 @@ def _first(message: Optional[str]) -> Optional[str]:
     if message.startswith(_FIRST_LINE):
         del lines[1:]
     # upstream says it once more with every refusal
-    return "\n".join(
-        line for place, line in enumerate(lines) if place == 0 or line != _BUSY or lines[place - 1] != _BUSY
-        and not lines[place - 1].endswith(f": {_BUSY}")
-    )
+    kept = lines[:1]
+    for line in lines[1:]:
+        if line != _BUSY or not kept[-1].endswith(_BUSY):
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def said(diagnostics: Any) -> Said:
@@ -136,7 +138,7 @@ def text_of(value: Any) -> Optional[str]:
         return value.isoformat(" ")
     if isinstance(value, timedelta):
         return _interval(value)
-    if isinstance(value, (int, date, float, Interval)):
+    if isinstance(value, (int, date, float, Decimal, Interval)):
         return str(value)
     raise TypeError(f"no text for {value!r}")
 
@@ -219,6 +221,8 @@ class Side:
             error = said(diagnostics)
         if shown.startswith("dblink_get_connections") and value is not None:
             value = sorted(value)
+        if shown.startswith("dblink_get_notify") and value is not None:
+            value = [(name, "pid", extra) for name, _, extra in value]
         if shown.startswith("dblink_error_message"):
             value = _first(value)
         outcome = Outcome(shown.replace(self.server.host, "H"), value, error, tuple(self.notices))

@@ -285,7 +285,8 @@ def test_104b_link_killed_while_it_works(d: Side) -> None:
     d.connect("a", d.CS)
     d.send("a", f"select 1; {sql}").gives("1")
     d.result("a").gives(("1",))
-    d.result("a", False)
+    d.result("a", False).notes("57P01", "terminating connection due to administrator command")
+    d.result("a", False).notes("08006", words)
     d.result("a").gives()
 
 

@@ -73,7 +73,7 @@ def test_a_failing_file_leaves_the_connection_alone(server: AnyServer) -> None:
 
     with purelink.connect(server.dsn) as connection:
         connection.trace(Full())
-        assert connection.query("select $1::int", 7).fetchall() == [(7,)]
+        assert list(connection.query("select $1::int", 7)) == [(7,)]
         assert connection.transaction_status == "in transaction"
 
 
@@ -104,7 +104,7 @@ def test_a_timeout_and_the_recovery_are_written(server: AnyServer) -> None:
         connection.trace(file, timestamps=False)
         with pytest.raises(purelink.Timeout):
             connection.script("select pg_sleep(30)", timeout=0.1)
-        assert connection.query("select 1").fetchall() == [(1,)]
+        assert list(connection.query("select 1")) == [(1,)]
         names = traced(file)
         assert names[0] == "Query"
         assert "ErrorResponse" in names

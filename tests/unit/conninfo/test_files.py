@@ -77,6 +77,7 @@ def test_c_sees_nothing_behind_a_nul() -> None:
         (b"x\0\ny\nz:1:d:u:no\n", None),
         (b"*\\", None),
         (b"h\\", None),
+        (b"\\h", None),
     ],
 )
 def test_passwords(content: bytes, found: tuple[str, int] | None) -> None:

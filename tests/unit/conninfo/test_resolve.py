@@ -276,6 +276,8 @@ def test_files_that_are_named_or_not_there() -> None:
     settings = resolve("service=a passfile=/p sslcertmode=disable", surroundings=bare)
     assert (settings["host"], settings.targets[0].password) == ("/sys", "pw")
     assert settings["sslmode"] == "disable"
+    settings = resolve("user=u passfile=/none", surroundings=bare)
+    assert settings.source("password").kind == "default"
     # no user, no home: no passfile to look for
     settings = resolve("user=u", surroundings=Surroundings())
     assert settings.targets[0].password is None

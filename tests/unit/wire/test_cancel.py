@@ -8,6 +8,7 @@ import pytest
 
 from purelink.errors import (
     ConnectionLost,
+    DataError,
     InterfaceError,
     OperationalError,
     RemoteProtocolError,
@@ -84,17 +85,15 @@ def test_a_server_that_cannot_be_reached() -> None:
 
 
 def test_the_end_may_come_as_a_reset() -> None:
-    transcript = Transcript([b"", ConnectionResetError()])
+    transcript = Transcript([b"x", ConnectionResetError()])
     assert run(transcript) == REQUEST
-    transcript = Transcript([])
-    transcript._channels[0].extend([b"x", ConnectionResetError()])
-    assert run(transcript) == REQUEST
+    assert transcript.closed == 1
 
 
 def test_check_174_a_server_that_talks() -> None:
-    with pytest.raises(OperationalError) as refusal:
+    with pytest.raises(DataError) as refusal:
         run(Transcript([ERROR[:9], ERROR[9:]]))
-    assert type(refusal.value).__name__ == "OperationalError" or refusal.value.sqlstate == "22012"
+    assert refusal.value.sqlstate == "22012"
     with pytest.raises(RemoteProtocolError, match=r"^unexpected response from server$"):
         run(Transcript([READY]))
 

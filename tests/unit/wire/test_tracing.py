@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
@@ -60,15 +60,16 @@ def play(trace: Trace, *script: Any) -> None:
             assert (yield want) == given
         return "done"
 
-    answers: Iterator[Any] = iter(script[1::2])
+    returned: list[str] = []
     whole = trace.over(dialogue())
-    try:
-        want = next(whole)
-        for wanted in script[::2]:
-            assert want is wanted
-            want = whole.send(next(answers))
-    except StopIteration as stop:
-        assert stop.value == "done"
+    want = next(whole)
+    for wanted, given in zip(script[::2], script[1::2]):
+        assert want is wanted
+        try:
+            want = whole.send(given)
+        except StopIteration as stop:
+            returned.append(stop.value)
+    assert returned == ["done"]
 
 
 def test_a_running_session() -> None:
@@ -161,6 +162,12 @@ def test_lengths_that_are_none() -> None:
     assert paper.text == b""
     play(trace, OPEN, None, Exchange(struct.pack("!i", 4)), READY)
     assert paper.text == b"F\t4\tUnknown message\n" + B_READY
+
+
+def test_an_error_of_before_protocol_3_is_not_taken_for_a_message() -> None:
+    paper = Paper()
+    play(Trace(paper), OPEN, None, Exchange(STARTUP, first=True), b"EFATAL: too old\n\0")
+    assert paper.text == F_STARTUP
 
 
 def test_time_and_regress_mode() -> None:
