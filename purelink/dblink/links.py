@@ -465,6 +465,8 @@ class Links:
             lost(slot, error)
         talk.deliver()
         # As libpq, which parses no further than the first result; with none left the link is free.
+        if slot.reading is not None:
+            return
         if slot.pending and session.answers:
             self._hear(slot, session.answers[0])
         elif session.idle and not session.answers:

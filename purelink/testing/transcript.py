@@ -45,7 +45,7 @@ class Transcript:
         channels: one list for each channel, in the order in which they are opened: what each
             read gives. An exception is raised there; as a list's first item, by `Open`. A list
             that is used up gives b"": closed by the server. A dialogue that reads without
-            opening a channel has the first.
+            opening a channel has the first; one that runs aside opens the next.
         bytewise: give every piece one byte at a time.
         early: what an `Exchange(at_once=True)` finds; None: nothing has come.
         secured: what `StartTLS` gives; None: it fails.
@@ -65,7 +65,7 @@ class Transcript:
         addresses: dict[str, list[str] | BaseException] | None = None,
     ) -> None:
         self._channels = [_cut(each) if bytewise else list(each) for each in channels]
-        self._next = 0
+        self._current = 0
         self._early = early
         self._secured = secured
         self._addresses = addresses or {}
@@ -92,18 +92,19 @@ class Transcript:
     def _channel(self) -> list[Piece]:
         if not self.written:
             self.written.append(bytearray())
-        return self._channels[len(self.written) - 1]
+        return self._channels[self._current]
 
     def _open(self, want: Open) -> Opened:
+        self._current = len(self.written)
         self.written.append(bytearray())
-        channel = self._channels[len(self.written) - 1]
+        channel = self._channels[self._current]
         if channel and isinstance(channel[0], BaseException):
             raise channel.pop(0)  # type: ignore[misc]  # looked at just now
         return Opened((want.address.host, want.address.port), ("192.0.2.2", 1), "postgres")
 
     def _exchange(self, want: Exchange) -> bytes | None:
         channel = self._channel()
-        self.written[-1] += want.data
+        self.written[self._current] += want.data
         if want.at_once:
             early, self._early = self._early, None
             return early
@@ -122,7 +123,7 @@ class Transcript:
 
     def _deliver(self, want: Deliver) -> bool:
         self._channel()
-        self.written[-1] += want.data
+        self.written[self._current] += want.data
         return False
 
     def _resolve(self, want: Resolve) -> list[Address]:
@@ -143,7 +144,11 @@ class Transcript:
         return want.function(*want.args)
 
     def _aside(self, want: Aside) -> Any:
-        return self.run(want.dialogue)
+        here = self._current
+        try:
+            return self.run(want.dialogue)
+        finally:
+            self._current = here
 
     _GRANTS: dict[type[Want], Callable[[Transcript, Any], Any]] = {  # noqa: RUF012 - never changed
         Exchange: _exchange,

@@ -12,7 +12,17 @@ from purelink.errors import (
     InterfaceError,
     RemoteProtocolError,
 )
-from purelink.testing.bytes import AUTH_OK, FATAL, HELLO, KEY, NOTICE, READY, STATUS, complete, error
+from purelink.testing.bytes import (
+    AUTH_OK,
+    FATAL,
+    HELLO,
+    KEY,
+    NOTICE,
+    READY,
+    STATUS,
+    complete,
+    error,
+)
 from purelink.testing.transcript import Transcript, drive
 from purelink.wire import backend, codes
 from purelink.wire.auth import Authentication
