@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = ["resolve"]
 
-# what a session that lends nothing leaves alone (design.md, section 5)
+# What a resolution that lends nothing leaves alone. The same holds for what a service file says of
+# them: `service=` may be named by a stranger, together with a host of his own, and the
+# program's certificate would prove itself there.
+_AMBIENT_KEYWORDS = SECRETS | {"passfile", "sslcert", "sslkey", "sslkeylogfile"}
 _AMBIENT_VARIABLES = frozenset({"PGPASSWORD", "PGPASSFILE", "PGSSLCERT", "PGSSLKEY"})
 _STARTUP_VARIABLES = (("datestyle", "PGDATESTYLE"), ("timezone", "PGTZ"), ("geqo", "PGGEQO"))
 # compiled defaults that differ in a build without TLS
@@ -61,7 +64,8 @@ def resolve(
             may itself be a connection string.
         surroundings: environment, user and files to fill in from.
         lend: False leaves ambient credentials alone: PGPASSWORD, passfiles, PGSSLCERT and
-            PGSSLKEY, certificate files in the home folder, secrets in a service file.
+            PGSSLKEY, certificate files in the home folder, and what a service file says of secrets,
+            certificates and passfiles.
         shuffle: reorders a list in place, for load_balance_hosts=random; None: no shuffle.
         expand_dbname: False takes every `dbname` literally.
 
@@ -180,7 +184,7 @@ def _add_service(found: Candidates, surroundings: Surroundings, *, lend: bool) -
     if section is None:
         raise _fault(found, "service", f'definition of service "{service}" not found')
     for keyword, value, line in section:
-        if lend or keyword not in SECRETS:
+        if lend or keyword not in _AMBIENT_KEYWORDS:
             source = Source("service", f"{path}, line {line}", mask.shown(keyword, value))
             found.setdefault(keyword, []).append((value, source))
     if release > 18 and path is not None:

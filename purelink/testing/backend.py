@@ -476,6 +476,10 @@ class Backend:
         traceback: TracebackType | None,
     ) -> None:
         self._released.set()
+        for peer in self.peers:
+            # What has come is still read; then the client counts as gone.
+            with contextlib.suppress(OSError):
+                peer.channel.shutdown(socket.SHUT_RD)
         try:
             if error is None:
                 self.wait()

@@ -99,10 +99,9 @@ def test_ambient_credentials_are_not_lent() -> None:
         }
     )
     settings = resolve("service=s", surroundings=here, lend=False)
-    for keyword in ("password", "passfile", "sslkey"):
+    for keyword in ("password", "passfile", "sslkey", "sslcert"):
         assert settings[keyword] is None
     assert (settings["port"], settings["user"], settings["host"]) == ("6000", "su", "/svc")
-    assert settings["sslcert"] == "/c"  # a service's: it serves, as in dblink
     assert settings.targets[0].password is None
     assert settings.certificate_folder is None
     assert not settings.lend
@@ -110,7 +109,7 @@ def test_ambient_credentials_are_not_lent() -> None:
     assert own.targets[0].password == "pw"
     lent = resolve("service=s", surroundings=here)
     assert lent["password"] == "svcpw"
-    assert lent["sslkey"] == "/k"
+    assert (lent["sslcert"], lent["sslkey"]) == ("/c", "/k")
     assert lent.certificate_folder == "/h/.postgresql"
 
 
