@@ -111,7 +111,7 @@ class _Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         inbox = self.inbox
-        if isinstance(error, OSError) and inbox.failed is None:
+        if isinstance(error, (OSError, MemoryError)) and inbox.failed is None:
             inbox.failed = error
         inbox.ended = True
         if self.writable is not None and not self.writable.done():

@@ -45,7 +45,7 @@ class Gathering:
         self.pieces: list[bytes] = []
         self.size = 0
         self.ended = False
-        self.failed: OSError | None = None
+        self.failed: OSError | MemoryError | None = None
 
     def put(self, data: bytes) -> None:
         """Take what was received."""
@@ -66,7 +66,7 @@ class Gathering:
         """Hand out everything; b"" when the peer closed and nothing is left.
 
         Raises:
-            OSError: what the network said, if nothing came before it.
+            OSError: what the network said, if nothing came before it. (MemoryError: it was us.)
         """
         pieces = self.pieces
         if not pieces:

@@ -152,6 +152,8 @@ def read(
         received = yield Exchange(data, need=session.missing, limit=farewell or limit)
     except OSError as error:
         raise _broken(session, error) from error
+    except MemoryError as error:
+        raise session.exhausted() from error
     except LimitExpired as expired:
         if expired.limit is farewell:
             # A FATAL error is the last word, whether or not the server hangs up behind it.

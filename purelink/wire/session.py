@@ -347,16 +347,28 @@ class Session:
         """
         if not data:
             raise self.lost()
-        buffer = self._buffer + data if self._buffer else data
         try:
+            buffer = self._buffer + data if self._buffer else data
             position = self._parse(buffer)
+            self._buffer = buffer[position:] if position < len(buffer) else b""
         except RemoteProtocolError as error:
             self.end(error)
             raise
         except MemoryError as error:
-            self.end(error)
-            raise OperationalError("out of memory for query result", sqlstate="53200") from error
-        self._buffer = buffer[position:] if position < len(buffer) else b""
+            raise self.exhausted() from error
+
+    def exhausted(self) -> OperationalError:
+        """End the session for want of memory, giving back what its answers hold; return the error.
+
+        Source: PGresult's "out of memory for query result".
+        """
+        error = OperationalError("out of memory for query result", sqlstate="53200")
+        for answer in self.answers:
+            answer.rows.clear()
+        self.answers.clear()
+        self.copied.clear()
+        self.end(error)
+        return error
 
     def receive_unasked(self, data: bytes) -> None:
         """Take bytes that came before what was just asked went out.

@@ -160,8 +160,9 @@ def _interval(value: timedelta) -> str:
     parts = [f"{days} day{'' if days == 1 else 's'}"] if days else []
     if micro or not parts:
         sign = "-" if micro < 0 else "+" if days < 0 else ""
-        minutes, seconds = divmod(abs(micro) // 1_000_000, 60)
-        parts.append(f"{sign}{minutes // 60:02}:{minutes % 60:02}:{seconds:02}")
+        whole, fraction = divmod(abs(micro), 1_000_000)
+        clock = f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+        parts.append(sign + clock + f".{fraction:06}".rstrip("0").rstrip("."))
     return " ".join(parts)
 
 

@@ -44,13 +44,16 @@ class Statement(NamedTuple):
     printed: list[str]
 
 
-def statements(sql: str) -> Iterator[str]:
-    """Split a script, as psql does: comments are left out, a psql command is one line."""
+def statements(lines: list[str]) -> Iterator[tuple[str, int]]:
+    """Split a script, as psql does; give each statement and the number of its last line.
+
+    Comments are left out, a psql command is one line.
+    """
     text, quote = "", ""
-    for line in sql.splitlines():
+    for number, line in enumerate(lines):
         if not text.strip() and (line.startswith("\\") or line.lstrip().startswith("--")):
             if line.startswith("\\"):
-                yield line
+                yield line, number
             continue
         place = 0
         while place < len(line):
@@ -67,7 +70,7 @@ def statements(sql: str) -> Iterator[str]:
                 text += line[place : found.end()]
                 place = found.end()
                 if found.group() == ";":
-                    yield text.strip()
+                    yield text.strip(), number
                     text = ""
                 else:
                     quote = found.group()
@@ -85,19 +88,10 @@ def script(folder: Path) -> list[Statement]:
         at = out.index(line, at)
         places.append(at)
         at += 1
-    printed: list[list[str]] = [
-        out[place + 1 : following]
-        for place, following in zip(places, [*places[1:], len(out)])
+    return [
+        Statement(text, out[places[line] + 1 : [*places, len(out)][line + 1]])
+        for text, line in statements(echoed)
     ]
-    found, line = [], 0
-    for text in statements(sql):
-        # a statement ends on the line that holds its last characters
-        last = text.splitlines()[-1]
-        while not echoed[line].rstrip().endswith(last.strip()):
-            line += 1
-        found.append(Statement(text, printed[line]))
-        line += 1
-    return found
 
 
 class Regress:

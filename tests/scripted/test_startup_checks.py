@@ -250,7 +250,7 @@ def test_check_020_a_valid_byte_now_and_then(face: Face) -> None:
 
 
 def test_check_021_a_silent_server(face: Face) -> None:
-    with Backend([stall()]) as server:
+    with Backend([stall()], [stall()]) as server:
         with pytest.raises(ConnectError, match=r"failed: timeout expired$"):
             face.connect(f"{server.dsn} connect_timeout=1")
         with pytest.raises(Timeout, match=r"no connection was made within 0.2 s"):
@@ -259,9 +259,7 @@ def test_check_021_a_silent_server(face: Face) -> None:
 
 def test_check_022_text_that_is_no_utf8(face: Face) -> None:
     said = error("ab", "28000", "FATAL").replace(b"Mab", b"M\xff\xfe")
-    assert refusal(face, said) == "FATAL:  \N{REPLACEMENT CHARACTER}" * 1 + (
-        "\N{REPLACEMENT CHARACTER}"
-    )
+    assert refusal(face, said) == "FATAL:  \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
 
 
 # -- protocol version and cancel key ---------------------------------------------------------
