@@ -83,11 +83,11 @@ class AsyncConnection(Face):
         timeout: float | None = None,
     ) -> T:
         """As `Connection.run`."""
+        self._check_process()
         me = asyncio.current_task()
         if self._owner is me and me is not None:
             dialogue.close()
             raise LocalProtocolError("another command is already in progress")
-        self._check_process()
         async with self._lock:
             self._owner = me
             pump = self._pump

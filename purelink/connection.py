@@ -101,11 +101,11 @@ class Connection(Face):
             LocalProtocolError: called from a callback of a conversation under way.
             Timeout: `timeout` seconds ran out. Whatever the conversation raises.
         """
+        self._check_process()
         me = threading.get_ident()
         if self._owner == me:
             dialogue.close()
             raise LocalProtocolError("another command is already in progress")
-        self._check_process()
         with self._lock:
             self._owner = me
             pump = self._pump

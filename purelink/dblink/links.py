@@ -274,11 +274,16 @@ class Links:
 
     def left(self, slot: Slot[Link], *, temporary: bool = False) -> Dialogue[None]:
         """Bring a link back that was left in the middle of a text: it is free then, or closed."""
-        session = slot.link.talk.session
         if temporary:
             yield Call(slot.link.close)
-        elif not (session.idle or session.closed):
-            yield Call(slot.link.run, slot.link.talk.recover())
+        else:
+            # Through the link's own door: a callback of what runs on it is refused there.
+            yield Call(slot.link.run, self._recovered(slot))
+
+    def _recovered(self, slot: Slot[Link]) -> Dialogue[None]:
+        session = slot.link.talk.session
+        if not (session.idle or session.closed):
+            yield from slot.link.talk.recover()
         session.answers.clear()
         slot.drained()
 

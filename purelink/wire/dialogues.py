@@ -147,7 +147,9 @@ def read(
     if session.state is legality.COPY_IN_FAILED and not session.dying:
         session.resynchronise()
         data += _MARKED
-    farewell = Limit(FAREWELL_SECONDS) if session.dying else None
+    if session.dying and session.farewell is None:
+        session.farewell = Limit(FAREWELL_SECONDS)
+    farewell = session.farewell
     try:
         received = yield Exchange(data, need=session.missing, limit=farewell or limit)
     except OSError as error:
@@ -193,6 +195,11 @@ def settle(session: Session) -> Dialogue[None]:
     session.unsettled = False
     if received is not None:
         session.receive_unasked(received)
+    if session.dying:
+        # Last words came before the question: it is not asked any more.
+        session.withdraw()
+        while True:
+            yield from read(session)
 
 
 def _broken(session: Session, error: OSError) -> ConnectionLost:

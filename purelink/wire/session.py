@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from purelink.wire.backend import Column
+    from purelink.wire.wants import Limit
 
 __all__ = ["CLOSED_UNEXPECTEDLY", "Answer", "Notification", "RowDecoder", "Session", "ValueFailure"]
 
@@ -142,7 +143,8 @@ class Session:
         notices: Diagnostics not delivered yet. notifications: not delivered yet.
         missing: bytes needed to complete the message under way; 0: not known.
         fatal: the last FATAL or PANIC error, or the WARNING that announced the end.
-        dying: the server said FATAL or PANIC: the end is all that may still come.
+        dying: the server said FATAL or PANIC: the end is all that may still come;
+            farewell: how long it is waited for.
         unsettled: something was asked of an idle session and is not said yet: what comes before
             it goes out was not asked for (`receive_unasked`).
     """
@@ -168,6 +170,7 @@ class Session:
         self.missing = 0
         self.fatal: Diagnostics | None = None
         self.dying = False
+        self.farewell: Limit | None = None
         self.unsettled = False
         self.failure: BaseException | None = None
         self.ceiling = ceiling
@@ -566,6 +569,7 @@ class Session:
         self.transaction_status = chr(status[0])
         self.fatal = None
         self.dying = False
+        self.farewell = None
         answer = self._answer
         if answer is not None and self.state is legality.SYNC:
             answer.outcome = "sync"

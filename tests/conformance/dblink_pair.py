@@ -1,8 +1,8 @@
 """The same calls through the real dblink extension and through `Session`, outcome by outcome.
 
-A check is a small script that takes a *side* and makes dblink's calls on it. It runs first on `Real`
-(the extension, by SQL in psycopg), then on `Ours` (`Session` or `AsyncSession`), and must be told the
-same: rows as PostgreSQL's text, or SQLSTATE, message, DETAIL, HINT and CONTEXT, and the notices.
+A check is a small script that takes a *side* and makes dblink's calls on it. It runs first on
+`Real` (the extension, by SQL in psycopg), then on `Ours` (`Session` or `AsyncSession`), and must be
+told the same: rows as PostgreSQL's text, or SQLSTATE, message, DETAIL, HINT, CONTEXT, and notices.
 
 Only the first line of a message counts where section 15.3 and 15.4 of the specification say so: the
 refusals of a busy link (upstream repeats them), and a link that was lost.
@@ -133,7 +133,7 @@ def text_of(value: Any) -> Optional[str]:
     if isinstance(value, bool):
         return "t" if value else "f"
     if isinstance(value, list):
-        return "{%s}" % ",".join(_element(each) for each in value)
+        return f"{{{','.join(_element(each) for each in value)}}}"
     if isinstance(value, datetime):
         return value.isoformat(" ")
     if isinstance(value, timedelta):
@@ -150,7 +150,8 @@ def _element(value: Any) -> str:
     assert text is not None
     if isinstance(value, (list, int)) or (text.isalnum() and text.lower() != "null"):
         return text
-    return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _interval(value: timedelta) -> str:
@@ -177,6 +178,7 @@ class Side:
         self.CS = f"{self.H} user={server.superuser}"  # trusted: see tests.cluster
         self.transcript: list[Outcome] = []
         self.notices: list[Said] = []
+        self.pids: dict[str, int] = {}
         self.observer = psycopg.connect(server.dsn, dbname="rem", autocommit=True)
         self.observer.add_notice_handler(lambda _: None)
         self._before = self._pids()
@@ -217,9 +219,7 @@ class Side:
         try:
             value = call()
         except (psycopg.Error, Error) as raised:
-            diagnostics = getattr(raised, "diag", None) or getattr(raised, "diagnostics", None)
-            assert diagnostics is not None, repr(raised)
-            error = said(diagnostics)
+            error = said(getattr(raised, "diag", None) or raised.diagnostics)
         if shown.startswith("dblink_get_connections") and value is not None:
             value = sorted(value)
         if shown.startswith("dblink_get_notify") and value is not None:
@@ -257,13 +257,13 @@ class Side:
     def result(self, *args: Any, columns: str = "x text") -> Outcome:
         return self.call("dblink_get_result", *args, columns=columns)
 
-    def busy(self, name: str) -> Outcome:
+    def busy(self, name: str | None) -> Outcome:
         return self.call("dblink_is_busy", name)
 
-    def cancel(self, name: str) -> Outcome:
+    def cancel(self, name: str | None) -> Outcome:
         return self.call("dblink_cancel_query", name)
 
-    def message(self, name: str) -> Outcome:
+    def message(self, name: str | None) -> Outcome:
         return self.call("dblink_error_message", name)
 
     def names(self) -> Outcome:
@@ -311,12 +311,10 @@ class Side:
         self.until(lambda: not self.remote(sql), "the query's end")
         time.sleep(0.02)  # its answer is on the way
 
-    pids: dict[str, int] = {}
-
     def pid(self, name: str) -> int:
         """Return (and keep) the backend pid of a link."""
         rows = self.raw("dblink", name, "select pg_backend_pid()", columns="x text")
-        self.pids = {**self.pids, name: int(rows[0][0])}
+        self.pids[name] = int(rows[0][0])
         return self.pids[name]
 
     def kill(self, name: str) -> None:
@@ -451,7 +449,9 @@ def _literal(value: Any) -> str:
 Script = Callable[[Any], Any]
 
 
-def compare(server: Any, face: str, script: Script, surroundings: Surroundings | None = None) -> None:
+def compare(
+    server: Any, face: str, script: Script, surroundings: Surroundings | None = None
+) -> None:
     """Run a script on both sides, and compare what they were told."""
     real = played(Real(server), script)
     ours = played(Ours(server, face, surroundings=surroundings), script)
@@ -478,4 +478,5 @@ def twice(script: Script) -> Callable[..., None]:
 
     test.__name__ = test.__qualname__ = script.__name__
     test.__doc__, test.__module__ = script.__doc__, script.__module__
-    return test
+    marked: Callable[..., None] = test
+    return marked

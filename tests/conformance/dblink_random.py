@@ -5,9 +5,9 @@ sequence on both sides and compares every outcome: rows or values, errors with a
 local notices. A sequence is told by its seed alone; `--only N` plays one again and prints it.
 
 What is not compared, each named where it is left out (`Player.allowed`): what depends on
-timing (is_busy of a query that may have ended), and the two deviations of section 15 of the
-specification that a sequence could meet (the unnamed link's stale count; last words on an idle
-link). Exit status 1: a difference.
+timing (is_busy of a query that may have ended), and three differences: the unnamed link's stale
+count and last words on an idle link (section 15 of the specification), and when exactly a dead link
+that was sent a query is known to be dead. Exit status 1: a difference.
 """
 
 from __future__ import annotations
@@ -208,6 +208,7 @@ class Player:
         self.asleep: set[Optional[str]] = set()
         self.pending: set[Optional[str]] = set()
         self.killed: set[Optional[str]] = set()
+        self.dying: set[Optional[str]] = set()
         self.counted = False
 
     def allowed(self, step: Step) -> bool:
@@ -215,6 +216,8 @@ class Player:
         name, what = step.name, step.what
         if name in self.asleep and what in ("rows", "result", "notify", "disconnect", "kill"):
             return False  # they would wait for the end of it
+        if name in self.dying and what not in ("result", "names"):
+            return False  # whether the loss is known already is a matter of one more read
         if name in self.killed and what in ("busy", "notify", "message", "result", "cancel"):
             return False  # deviation: last words on an idle link are kept
         if name is None and self.counted and what in ("connect", "disconnect"):
@@ -230,9 +233,11 @@ class Player:
             if side.raw("dblink_get_connections") and name in side.raw("dblink_get_connections"):
                 self._kill(name)
             return
-        if step.what in ("busy", "notify") and name not in self.asleep and name is not None:
+        if step.what in ("busy", "notify", "cancel") and name and name not in self.asleep:
             self._settle(name)
         if step.what in ("exec", "rows", "open", "fetch", "close_cursor", "send"):
+            if step.what == "send" and name in self.killed:
+                self.dying.add(name)
             self.killed.discard(name)
         if step.what == "open" and name is None:
             self.counted = True
@@ -254,7 +259,7 @@ class Player:
         name = step.name
         if step.what == "send" and outcome.value == "1":
             self.pending.add(name)
-            if step.rest == (SLEEP,):
+            if step.rest == (SLEEP,) and name not in self.dying and self._sleeps(name):
                 self.asleep.add(name)
         elif step.what == "cancel":
             self.asleep.discard(name)
@@ -262,9 +267,14 @@ class Player:
             step.what == "result" and outcome.value == [] and not outcome.notices
         ):
             self.pending.discard(name)
+            self.dying.discard(name)
         elif step.what == "disconnect" and outcome.value == "OK":
             for each in (self.pending, self.killed, self.asleep):
                 each.discard(name)
+
+    def _sleeps(self, name: Optional[str]) -> bool:
+        time.sleep(0.03)  # in a failed transaction it is refused at once
+        return str(self.side.raw("dblink_is_busy", name)) == "1"
 
     def _settle(self, name: str) -> None:
         deadline = time.monotonic() + 10

@@ -149,8 +149,10 @@ def test_027_strings_that_are_wrong(d: Side) -> None:
         ("postgresql://u%zz@h/", 'invalid percent-encoded token: "u%zz"'),
         (
             "postgresql://[::1",
-            'end of string reached when looking for matching "]" in IPv6 host address in URI:'
-            ' "postgresql://[::1"',
+            (
+                'end of string reached when looking for matching "]" in IPv6 host address in'
+                ' URI: "postgresql://[::1"'
+            ),
         ),
         ("service=nosuchservice", 'definition of service "nosuchservice" not found'),
     ):
@@ -385,7 +387,7 @@ def test_without_a_version_the_two_refusals_are_the_seeds(server: Any) -> None:
                 "Target server's authentication method must be changed.",
             ),
         ):
-            with pytest.raises(Exception, match="^password is required") as caught:
+            with pytest.raises(Exception, match=r"^password is required") as caught:
                 session.dblink_connect("q", text)
             error: Any = caught.value
             assert (error.sqlstate, error.message) == ("2F003", "password is required")

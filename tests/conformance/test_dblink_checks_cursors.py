@@ -138,7 +138,9 @@ def test_087_names_are_pasted_raw(d: Side) -> None:
     d.exec("c", "rollback").gives("ROLLBACK")
     open_(d, "KK")
     d.fetch("c", "kk", 1).gives(("1",))
-    d.close_cursor("c", "nosuch\n\"x").raises("42601", 'unterminated quoted identifier at or near ""x"')
+    d.close_cursor("c", 'nosuch\n"x').raises(
+        "42601", 'unterminated quoted identifier at or near ""x"'
+    )
 
 
 @twice

@@ -1,7 +1,7 @@
 """Checks 121 to 123 of dblink's specification: where we do better on purpose, and say so.
 
-Upstream's own behaviour in these is a loop at 100 % CPU, a hang, a stranger's transaction committed:
-only the last is run here beside ours. Two more that were found next to the extension follow.
+Upstream's own behaviour in these is a loop at 100 % CPU, a hang, and the commit of a stranger's
+transaction: only the last is run here beside ours. Three more differences on purpose follow.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def ours(request: Any, server: Any) -> Any:
 def test_121_copy(ours: Ours, sql: str) -> None:
     d = ours
     d.connect("c", d.CS).gives("OK")
-    on = "on dblink connection named \"c\""
+    on = 'on dblink connection named "c"'
     d.rows("c", sql).raises(*NOTHING, context=f"while executing query {on}")
     d.rows("c", "select 1").gives(("1",))
     d.rows("c", sql, False).notes(*NOTHING).holds()

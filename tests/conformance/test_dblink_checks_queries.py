@@ -336,6 +336,6 @@ def test_080_latin1_database(d: Side) -> None:
     )
     d.exec("c", "select '€'", False).holds("ERROR")
     # a notification's channel and payload are in the link's encoding, too
-    d.exec("c", "listen \"ché\"").gives("LISTEN")
+    d.exec("c", 'listen "ché"').gives("LISTEN")
     d.exec("c", "notify \"ché\", 'é'").gives("NOTIFY")
     assert [(row[0], row[2]) for row in d.raw("dblink_get_notify", "c")] == [("ché", "é")]

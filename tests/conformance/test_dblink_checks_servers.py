@@ -7,8 +7,10 @@ as calls here.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Iterator
 
+from purelink.dblink.catalog import Catalog
 from tests.cluster import PASSWORD
 from tests.conformance.dblink_pair import Side, twice
 
@@ -19,10 +21,10 @@ FDW = "foreign data wrapper"
 def options(given: dict[str, str]) -> str:
     if not given:
         return ""
-    pairs = (
-        '"%s" %s\'%s\'' % (name, "E" * ("\\" in value), value.replace("\\", "\\\\").replace("'", "''"))
-        for name, value in given.items()
-    )
+    pairs = []
+    for name, value in given.items():
+        escaped = value.replace("\\", "\\\\").replace("'", "''")
+        pairs.append(f""" "{name}" {"E" * (escaped != value)}'{escaped}'""")
     return f" options ({', '.join(pairs)})"
 
 
@@ -98,7 +100,7 @@ def test_047_options_that_may_not_stand_there(d: Side) -> None:
     for name in ("user", "password", "client_encoding", "replication"):
         d.ddl(
             f"create server bad {FDW} dblink_fdw options ({name} 'x')",
-            lambda catalog, name=name: catalog.create_server("bad", {name: "x"}),
+            partial(Catalog.create_server, name="bad", options={name: "x"}),
         ).raises("HV00J", f'invalid option "{name}"')
     with server(d):
         d.ddl(
@@ -116,7 +118,7 @@ def test_048_hints(d: Side) -> None:
     ):
         d.ddl(
             f"create server bad {FDW} dblink_fdw options ({name} 'x')",
-            lambda catalog, name=name: catalog.create_server("bad", {name: "x"}),
+            partial(Catalog.create_server, name="bad", options={name: "x"}),
         ).raises("HV00J", f'invalid option "{name}"', hint=hint)
     d.ddl(
         "alter foreign data wrapper dblink_fdw options (add host 'x')",
@@ -197,7 +199,7 @@ def test_053_wrapper_without_validator(d: Side) -> None:
             d,
             wrapper="bare",
             user="u_scram",
-            password="wrong",  # noqa: S106 - it is to be ignored
+            password="wrong",
             client_encoding="latin1",
             replication="database",
             fallback_application_name="kept",
@@ -282,7 +284,7 @@ def test_058_pass_through_is_a_boolean(d: Side) -> None:
         given: dict[str, Any] = {"use_scram_passthrough": value}
         d.ddl(
             f"create server bad {FDW} dblink_fdw{options(given)}",
-            lambda catalog, given=given: catalog.create_server("bad", given),
+            partial(Catalog.create_server, name="bad", options=given),
         ).raises(*needed)
     with server(d, use_scram_passthrough="TRUE"):
         d.ddl(

@@ -353,21 +353,35 @@ MEMORY = """
 import asyncio, resource, sys
 import purelink
 from purelink.errors import OperationalError
+
+def limit(size):
+    resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+
+def told(connection, error):
+    limit(resource.RLIM_INFINITY)
+    print(error)
+    print(connection.closed)
+
+def blocking():
+    connection = purelink.connect(sys.argv[1], autocommit=True)
+    limit(200 << 20)
+    try:
+        connection.script("select")
+    except OperationalError as error:
+        told(connection, error)
+
 async def asynchronous():
     connection = await purelink.aconnect(sys.argv[1], autocommit=True)
-    return connection, await connection.script("select")
-connection = None
-try:
-    if sys.argv[2] == "blocking":
-        connection = purelink.connect(sys.argv[1], autocommit=True)
-        resource.setrlimit(resource.RLIMIT_AS, (200 << 20,) * 2)
-        connection.script("select")
-    else:
-        resource.setrlimit(resource.RLIMIT_AS, (200 << 20,) * 2)
-        asyncio.run(asynchronous())
-except OperationalError as error:
-    print(error)
-    print(connection is None or connection.closed)
+    limit(200 << 20)
+    try:
+        await connection.script("select")
+    except OperationalError as error:
+        told(connection, error)
+
+if sys.argv[2] == "blocking":
+    blocking()
+else:
+    asyncio.run(asynchronous())
 """
 
 

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from purelink.errors import ConnectionLost, InterfaceError, LocalProtocolError, RemoteProtocolError
+from purelink.errors import (
+    ConnectionLost,
+    InterfaceError,
+    LocalProtocolError,
+    OperationalError,
+    RemoteProtocolError,
+)
 from purelink.testing.bytes import (
     ERROR,
     FATAL,
@@ -440,6 +446,28 @@ def test_tls_is_told_in_its_own_words() -> None:
         text = "SSL error: unexpected eof while reading"
 
     assert str(broken(Failure())) == "SSL error: unexpected eof while reading"
+
+
+def test_check_064_no_memory_for_what_came() -> None:
+    session = idle()
+    dialogue = dialogues.until_idle(session, data=asked(session))
+    next(dialogue)
+    dialogue.send(None)
+    dialogue.send(rows() + row(b"x"))
+    answer = session.answers[0]
+    with pytest.raises(OperationalError, match="out of memory for query result"):
+        dialogue.throw(MemoryError())
+    assert session.closed
+    assert answer.rows == []
+
+
+def test_last_words_before_the_question() -> None:
+    session = idle()
+    transcript = Transcript([NOTICE], early=FATAL)
+    with pytest.raises(ConnectionLost, match="^FATAL") as loss:
+        transcript.run(dialogues.until_idle(session, data=asked(session)))
+    assert not loss.value.outcome_unknown
+    assert transcript.written[0] == b""
 
 
 def test_check_060_fatal_words_come_first() -> None:
