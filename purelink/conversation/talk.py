@@ -262,6 +262,9 @@ class Talk:
 
     def _resume(self, cancelling: bool) -> Dialogue[None]:
         session = self.session
+        if session.unsettled:
+            # Left before it was said: there is nothing to be answered.
+            session.withdraw()
         if session.idle:
             return
         if session.state not in (legality.COPY_IN, legality.COPY_BOTH) and cancelling:

@@ -16,8 +16,9 @@ from weakref import ref
 from purelink.conninfo import parse
 from purelink.dblink import columns as declaration
 from purelink.dblink import refusals, rules
+from purelink.dblink.commands import LOST, Done, Failure, lost, run_to_end, spelled
 from purelink.dblink.ledger import Ledger, Slot, clip, resolution
-from purelink.dblink.reading import LOST, Done, Failure, Reading, Rows, lost, run_to_end, spelled
+from purelink.dblink.reading import Reading, Rows
 from purelink.errors import ConnectError, ConninfoError, Error, InterfaceError, server_error
 from purelink.values.rows import text_row_decoder
 from purelink.wire import dialogues

@@ -1,31 +1,24 @@
-"""Reading dblink's results: to the end of a text, one result, or in pieces.
+"""Reading dblink's results, one of them whole or all of them in pieces.
 
-Floor 4, pure. `run_to_end` is dblink_exec's way: the last result counts. A `Reading` keeps what a
-function with rows would return: `stream` takes the pieces of dblink's own results, checked against
-the declared columns as they come; `one` and `last` take a result that is whole. `Rows` is what a
-face hands out: small results are read to their end at once and leave the link free; a big one
-streams, in bounded memory.
+Floor 4, pure. A `Reading` keeps what a function with rows would return: `stream` takes the pieces
+of dblink's own results, checked against the declared columns as they come; `one` and `last` take a
+result that is whole. `Rows` is what a face hands out: small results are read to their end at once
+and leave the link free; a big one streams, in bounded memory.
 
 Source: contrib/dblink/dblink.c (materializeQueryResult, storeQueryResult, storeRow; for whole
-results materializeResult); libpqsrv_exec.
+results materializeResult).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Tuple
 
-from purelink.conversation.spelling import spell_error
 from purelink.dblink import columns as declaration
 from purelink.dblink import rules
-from purelink.errors import (
-    ConnectionLost,
-    DatabaseError,
-    Diagnostics,
-    InterfaceError,
-    RemoteProtocolError,
-)
+from purelink.dblink.commands import LOST, Failure, lost, spelled
+from purelink.errors import DatabaseError, Diagnostics, InterfaceError
 from purelink.values.input import input_function
-from purelink.values.rows import null_row_decoder, text_row_decoder
+from purelink.values.rows import text_row_decoder
 from purelink.wire import dialogues
 from purelink.wire.wants import Call, Dialogue
 
@@ -36,79 +29,12 @@ if TYPE_CHECKING:
     from purelink.wire.backend import Column as RemoteColumn
     from purelink.wire.session import Answer, RowDecoder, Session
 
-__all__ = ["LOST", "Done", "Failure", "Reading", "Rows", "lost", "run_to_end", "spelled"]
+Converter = Callable[[List[Tuple[Any, ...]]], Iterable[Tuple[Any, ...]]]
+
+__all__ = ["Reading", "Rows"]
 
 #: A result with no more rows than this is read to its end before it is handed out.
 AT_ONCE = 2048
-
-#: How a connection ends in the middle of a conversation.
-LOST = (ConnectionLost, RemoteProtocolError)
-
-
-class Failure:
-    """Why a remote command failed: the server's fields, or only libpq's text."""
-
-    def __init__(self, remote: Diagnostics | None, text: str) -> None:
-        self.remote = remote
-        self.text = text
-
-
-class Done:
-    """What the last result of a text was: a failure, or its tag, and whether it had rows."""
-
-    def __init__(self, failure: Failure | None, tag: str = "", *, rows: bool = False) -> None:
-        self.failure = failure
-        self.tag = tag
-        self.rows = rows
-
-
-def lost(slot: Slot[Link], error: Exception) -> str:
-    """Note that a link was found dead; return libpq's text, all that it has to tell by now."""
-    # A connection found dead on another occasion still tells how it died.
-    text = str(slot.link.talk.session.failure or error)
-    told = slot.error_text.split("\n")
-    words, _, rest = text.partition("\n")
-    if words not in told:
-        slot.failed(text)
-    elif rest and rest.partition("\n")[0] not in told:
-        slot.failed(rest)  # the server's last words were an answer
-    return slot.error_text
-
-
-def spelled(error: DatabaseError, sql: str | None) -> str:
-    """Return a server's error as libpq's text; `sql` for its LINE."""
-    return spell_error(error.diagnostics or Diagnostics({}), sql)
-
-
-def run_to_end(slot: Slot[Link], sql: str) -> Dialogue[Done]:
-    """Run a text to its end and say what its last result was; runs on the link."""
-    talk = slot.link.talk
-    session = talk.session
-    data = dialogues.simple_query(session, session.text(sql, "the query"), _counted)
-    slot.sent()
-    try:
-        yield from dialogues.until_idle(session, talk.deliver, data=data)
-    except LOST as error:
-        session.answers.clear()
-        return Done(Failure(None, lost(slot, error)))
-    answers = list(session.answers)
-    session.answers.clear()
-    last = answers[-1]
-    if any(answer.formats is not None for answer in answers):
-        # COPY: upstream tells this and leaves the link stuck; ours is free again.
-        return Done(Failure(None, ""))
-    if last.error is not None:
-        text = spelled(last.error, sql)
-        slot.failed(text)
-        return Done(Failure(last.error.diagnostics or Diagnostics({}), text))
-    if last.outcome == "empty":
-        return Done(Failure(None, ""))
-    return Done(None, last.command_tag or "", rows=last.columns is not None)
-
-
-def _counted(columns: tuple[RemoteColumn, ...]) -> RowDecoder:
-    """Rows that nobody will see are checked and dropped."""
-    return null_row_decoder(len(columns))
 
 
 class Reading:
@@ -152,7 +78,7 @@ class Reading:
         self._failure: Failure | None = None
         self._tag: str | None = None
         self._begun: Answer | None = None
-        self._convert: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
+        self._convert: Converter | None = None
 
     # -- in pieces: dblink --------------------------------------------------------------------
 
@@ -160,7 +86,7 @@ class Reading:
         """Send the text and take what comes first; runs on the link, as all that follows."""
         session = self.slot.link.talk.session
         data = dialogues.simple_query(
-            session, session.text(self.sql, "the query"), text_row_decoder
+            session, session.text(self.sql, "the query"), self._decoder
         )
         self.slot.sent(pending=True)
         yield from self.stream(data)
@@ -207,7 +133,7 @@ class Reading:
             self._begin(answer)
         return True
 
-    def _begin(self, answer: Answer) -> None:
+    def _begin(self, answer: Answer, *, whole: bool = False) -> None:
         """A result with rows begins: what an earlier one gave is dropped."""
         assert answer.columns is not None
         self._begun, self.rows, self._tag, self._convert = answer, [], None, None
@@ -215,22 +141,38 @@ class Reading:
         if mismatch is not None:
             self._refuse(mismatch)
         elif self._refused is None:
-            self._convert = self._converter(answer.columns)
+            direct = not whole and self._as_sent(answer.columns)
+            self._convert = list if direct else self._converter(answer.columns)
+        if self.declared is None:
+            self.names = tuple(column.name for column in answer.columns)
 
-    def _converter(
-        self, columns: tuple[RemoteColumn, ...]
-    ) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    def _decoder(self, columns: tuple[RemoteColumn, ...]) -> RowDecoder:
+        """Values of the declared types need no input function: the server has had its own."""
+        if self._as_sent(columns):
+            return self.slot.link.talk.decoder_for(columns)
+        return text_row_decoder(columns)
+
+    def _as_sent(self, columns: tuple[RemoteColumn, ...]) -> bool:
+        return self.declared is None or (
+            len(self.declared) == len(columns)
+            and all(
+                mine.oid == theirs.type_oid and mine.typmod in (-1, theirs.type_modifier)
+                for mine, theirs in zip(self.declared, columns)
+            )
+        )
+
+    def _converter(self, columns: tuple[RemoteColumn, ...]) -> Converter:
+        """Return what converts rows of text."""
         talk = self.slot.link.talk
         styles = talk.styles()
         if self.declared is not None:
             return _converter([input_function(c.oid, c.typmod, styles) for c in self.declared])
-        self.names = tuple(column.name for column in columns)
         return _converter([talk.registry.text_decoder(c.type_oid, styles) for c in columns])
 
     def _read(self, arrived: list[tuple[Any, ...]]) -> None:
         assert self._convert is not None
         try:
-            self.rows.extend(map(self._convert, arrived))
+            self.rows.extend(self._convert(arrived))
         except DatabaseError as error:
             # A value that the declared type refuses: the rest is read and dropped.
             self._refuse(error)
@@ -315,7 +257,7 @@ class Reading:
         elif answer.value_error is not None:
             self._refuse(answer.value_error)
         else:
-            self._begin(answer)
+            self._begin(answer, whole=True)
             if self._convert is not None:
                 self._read(answer.rows)
 
@@ -341,11 +283,10 @@ class Reading:
         return tell(failure.remote, self.action, self.name, error_message=failure.text)
 
 
-def _converter(
-    each: list[Callable[[str], Any]],
-) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    def convert(row: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple([None if value is None else read(value) for read, value in zip(each, row)])
+def _converter(each: list[Callable[[str], Any]]) -> Converter:
+    def convert(rows: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        for row in rows:
+            yield tuple([None if v is None else read(v) for read, v in zip(each, row)])
 
     return convert
 

@@ -389,20 +389,22 @@ def test_ctrl_c_at_any_moment(alarm: Callable[[float], object]) -> None:
 
 def test_an_interrupt_inside_a_send_drops_the_channel() -> None:
     """Nobody can tell how much went out: sending it again might run it twice."""
-    ours, theirs = socket.socketpair()
 
     class Interrupted:
-        """A socket whose `send` is interrupted just as it has sent."""
+        """A socket whose calls are interrupted just as they have done their work."""
+
+        def __init__(self, channel: socket.socket) -> None:
+            self.channel = channel
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(ours, name)
+            return getattr(self.channel, name)
 
         def send(self, data: bytes) -> int:
-            ours.send(data)
+            self.channel.send(data)
             raise KeyboardInterrupt
 
         def recv(self, size: int) -> bytes:
-            ours.recv(size)
+            self.channel.recv(size)
             raise KeyboardInterrupt
 
     def write() -> Dialogue[None]:
@@ -412,14 +414,13 @@ def test_an_interrupt_inside_a_send_drops_the_channel() -> None:
         yield Exchange(b"")
 
     for dialogue in (write, read):
-        pump = BlockingPump(Interrupted())
-        theirs.send(b"y")
-        with pytest.raises(KeyboardInterrupt):
-            pump.run(dialogue())
-        assert pump.fileno() == -1
         ours, theirs = socket.socketpair()
-    ours.close()
-    theirs.close()
+        with ours, theirs:
+            pump = BlockingPump(Interrupted(ours))
+            theirs.send(b"y")
+            with pytest.raises(KeyboardInterrupt):
+                pump.run(dialogue())
+            assert pump.fileno() == -1
 
 
 # -- cancelled tasks, in the asyncio face ----------------------------------------------------

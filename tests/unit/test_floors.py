@@ -49,6 +49,7 @@ ROOMS = {
     "conversation": room(3),
     "pumps": room(4, "socket select selectors asyncio time os pwd threading concurrent"),
     "surroundings": room(4, "os open pathlib pwd getpass locale"),
+    "dblink.commands": room(4),
     "dblink.links": room(4),
     "dblink.reading": room(4),
     "connection": room(5, "threading secrets random os"),
@@ -73,7 +74,7 @@ DOORS = {
 #: One room though the prefixes differ: these count as sideways, not across.
 FAMILIES = [
     {"values", "values.compiled"},
-    {"dblink.links", "dblink.reading"},
+    {"dblink.commands", "dblink.links", "dblink.reading"},
     {
         "connection",
         "aio",

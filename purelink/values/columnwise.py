@@ -1,0 +1,306 @@
+"""Whole columns of text values to Python: what `sweep` cut, as Latin-1, to lists of objects.
+
+Floor 1, pure; loaded with the first large result. A function here takes many values without
+NULLs and returns as many objects. It may raise anything, and then the careful decoder is
+asked; but what it accepts, the careful decoder accepts with an equal result. So each proves
+first that its column holds only what the quick conversion reads as PostgreSQL means it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Callable, Sequence
+
+from purelink.values import oids
+from purelink.values.sweep import NULL
+
+if TYPE_CHECKING:
+    from purelink.values.styles import Styles
+    from purelink.values.text import Registry
+
+__all__ = ["ColumnDecoder", "column_decoder", "finish_dates", "finish_uuids", "with_nulls"]
+
+#: many values, none of them NULL, to as many objects; raises anything where it is in doubt
+ColumnDecoder = Callable[["Sequence[str]"], "Sequence[object]"]
+
+
+def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecoder:
+    """Return the decoder of a column's text values."""
+    decoder = registry.text_decoder(oid, styles)
+    if decoder is str:
+        return texts
+    if not registry.overlaid(oid):
+        if oid in _MAKERS:
+            return _MAKERS[oid]()
+        if oid in (oids.DATE, oids.TIMESTAMP, oids.TIMESTAMPTZ) and styles.output == "iso":
+            return _moments(oid)
+    return lambda values: list(map(decoder, texts(values)))
+
+
+def with_nulls(decode: ColumnDecoder, values: Sequence[str]) -> list[object]:
+    """Decode a column some of whose values are `NULL`."""
+    if decode is texts:
+        joined = "".join(values)
+        nulls = joined.count(NULL)
+        if nulls == values.count(NULL) and joined.replace(NULL, "").isascii():
+            return [None if value == NULL else value for value in values]
+    present = [value for value in values if value != NULL]
+    if not present:
+        return [None] * len(values)
+    decoded = iter(decode(present))
+    return [None if value == NULL else next(decoded) for value in values]
+
+
+def texts(values: Sequence[str]) -> Sequence[str]:
+    """Return what the Latin-1 characters are as UTF-8."""
+    joined = "\0".join(values)
+    if joined.isascii():
+        return values
+    return joined.encode("latin-1").decode("utf-8").split("\0")
+
+
+class Doubt(Exception):
+    """The quick way does not vouch for a column."""
+
+
+def _only(values: Sequence[str], allowed: bytes) -> str:
+    """Return the values joined by NULs, once they hold no other characters than `allowed`."""
+    joined = "\0".join(values)
+    if joined.encode("latin-1").translate(None, allowed):
+        raise Doubt
+    return joined
+
+
+def _bools(values: Sequence[str]) -> list[bool]:
+    return [_BOOLS[value] for value in values]
+
+
+_BOOLS = {"t": True, "f": False}
+
+
+def _integers(low: int, high: int) -> ColumnDecoder:
+    def integers(values: Sequence[str]) -> list[int]:
+        _only(values, b"-0123456789\0")
+        found = list(map(int, values))
+        if max(found) > high or min(found) < low:
+            raise Doubt
+        return found
+
+    return integers
+
+
+def _floats(values: Sequence[str]) -> list[float]:
+    _only(values, b"0123456789+-.eNaInfity\0")
+    return list(map(float, values))
+
+
+def _numerics() -> ColumnDecoder:
+    from decimal import Decimal
+
+    def numerics(values: Sequence[str]) -> list[Decimal]:
+        _only(values, b"0123456789.-\0")
+        return list(map(Decimal, values))
+
+    return numerics
+
+
+# -- dates and timestamps ------------------------------------------------------------------
+
+_DIGITS = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
+_ZONES = (b"", b"+00", b"-00", b"+00:00", b"-00:00", b"+00:00:00", b"-00:00:00")
+_STAMP = b"0000-00-00 00:00:00"
+#: every sound value with its digits written as 0
+_SHAPES = {
+    oids.DATE: frozenset([b"0000-00-00"]),
+    oids.TIMESTAMP: frozenset([_STAMP, *(_STAMP + b"." + b"0" * n for n in range(1, 7))]),
+}
+_SHAPES[oids.TIMESTAMPTZ] = frozenset(
+    shape + zone for shape in _SHAPES[oids.TIMESTAMP] for zone in _ZONES[1:]
+)
+#: `fromisoformat` reads every ISO form of PostgreSQL's since 3.11
+_LIBERAL = sys.version_info >= (3, 11)
+
+
+def _moments(oid: int) -> ColumnDecoder:
+    """Return the decoder of ISO dates or timestamps: `fromisoformat`, for proved shapes."""
+    from datetime import date, datetime
+
+    read: Any = date.fromisoformat if oid == oids.DATE else datetime.fromisoformat
+    shapes = _SHAPES[oid]
+    exact = _LIBERAL or oid == oids.DATE
+
+    def moments(values: Sequence[str]) -> list[object]:
+        joined = "\0".join(values)
+        zeros = joined.encode("latin-1").translate(_DIGITS)
+        width = len(values[0])
+        # all of one shape, which is cheap to see, or of a few
+        if zeros != b"\0".join([zeros[:width]] * len(values)):
+            found = set(zeros.split(b"\0"))
+        else:
+            found = {zeros[:width]}
+        if not found <= shapes or " 24:" in joined:  # which 3.13 would read
+            raise Doubt
+        return list(map(read, values if exact else map(padded, values)))
+
+    return moments
+
+
+def padded(text: str) -> str:
+    """Return a timestamp as `fromisoformat` reads it before 3.11: six digits, hh:mm."""
+    moment, zone = text[:19], ""
+    fraction = text[19:]
+    for sign in "+-":
+        if sign in fraction:
+            fraction, _, offset = fraction.partition(sign)
+            zone = sign + (offset if len(offset) > 2 else offset + ":00")
+    return moment + (fraction.ljust(7, "0") if fraction else "") + zone
+
+
+# -- uuid ----------------------------------------------------------------------------------
+
+
+def _uuid_maker() -> Callable[[Sequence[int]], list[object]]:
+    """Return what makes UUIDs of 128-bit integers: bare objects, filled by their slots.
+
+    `UUID()` costs four times as much, most of it in checks of what is an integer of 128 bits
+    here by construction. Where the class is built otherwise, it is called.
+    """
+    from collections import deque
+    from itertools import repeat
+    from uuid import UUID
+
+    def called(numbers: Sequence[int]) -> list[object]:
+        return [UUID(int=number) for number in numbers]
+
+    try:
+        from uuid import SafeUUID
+
+        set_int = UUID.__dict__["int"].__set__
+        set_safe = UUID.__dict__["is_safe"].__set__
+
+        def filled(numbers: Sequence[int]) -> list[object]:
+            found = list(map(object.__new__, repeat(UUID, len(numbers))))
+            deque(map(set_int, found, numbers), 0)
+            deque(map(set_safe, found, repeat(SafeUUID.unknown)), 0)
+            return list(found)
+
+        one = filled([1])[0]
+        sound = one == UUID(int=1) and repr(one) == repr(UUID(int=1))
+    except Exception:
+        sound = False
+    return filled if sound else called
+
+
+def _uuids() -> ColumnDecoder:
+    make = _uuid_maker()
+
+    def uuids(values: Sequence[str]) -> list[object]:
+        count = len(values)
+        joined = _only(values, b"0123456789abcdefABCDEF-\0")
+        joined += "\0"
+        if len(joined) != 37 * count or joined[36::37].strip("\0"):
+            raise Doubt
+        for place in (8, 13, 18, 23):
+            if joined[place::37].strip("-"):
+                raise Doubt
+        digits = joined.replace("-", "")
+        if len(digits) != 33 * count:
+            raise Doubt
+        return make([int(value, 16) for value in digits[:-1].split("\0")])
+
+    return uuids
+
+
+def finish_uuids() -> Callable[[tuple[bytes, ...]], list[object]]:
+    """Return what makes UUIDs of the sixteen bytes that each is in binary."""
+    make = _uuid_maker()
+    return lambda values: make([int.from_bytes(value, "big") for value in values])
+
+
+def finish_dates() -> Callable[[tuple[bytes, ...]], list[object]]:
+    """Return what makes dates of the four bytes that each is in binary."""
+    from datetime import date
+    from struct import Struct
+
+    epoch = date(2000, 1, 1).toordinal()
+    read = date.fromordinal
+
+    def dates(values: tuple[bytes, ...]) -> list[object]:
+        days = Struct(f">{len(values)}i").unpack(b"".join(values))
+        return [read(epoch + day) for day in days]
+
+    return dates
+
+
+# -- json and arrays -----------------------------------------------------------------------
+
+#: stands between the values of a column that is read in one go: a string of one DEL. Where no
+#: value holds DEL or its escape, every such string in what was read is one of ours, so that as
+#: many members as values and strings, in turn, prove every value to be a document by itself.
+_BETWEEN = '"\x7f"'
+
+
+def _jsons() -> ColumnDecoder:
+    from json import loads
+
+    def jsons(values: Sequence[str]) -> list[object]:
+        joined = f",{_BETWEEN},".join(texts(values))
+        if joined.count("\x7f") != len(values) - 1 or "\\u007" in joined:
+            raise Doubt
+        found: list[object] = loads(f"[{joined}]")
+        if len(found) != 2 * len(values) - 1 or set(found[1::2]) > {"\x7f"}:
+            raise Doubt
+        return found[::2]
+
+    return jsons
+
+
+def _arrays(digits: int, *, real: bool = False) -> ColumnDecoder:
+    """Return the decoder of arrays of numbers with one dimension, read as JSON.
+
+    Args:
+        digits: the fewest that an element out of range has.
+        real: elements are floats.
+    """
+    import re
+    from json import loads
+
+    allowed = b"-0123456789,{}NUL\0" + (b".e+" if real else b"")
+    brackets = str.maketrans("{}\0", "[]\0")
+    long = re.compile("[0-9]{%d}" % digits).search
+
+    def arrays(values: Sequence[str]) -> list[object]:
+        joined = _only(values, allowed)
+        if "{{" in joined or ",{" in joined or (not real and long(joined)):
+            raise Doubt
+        document = joined.translate(brackets).replace("NULL", "null").replace("\0", ",true,")
+        found: list[object] = loads(f"[{document}]", parse_int=float if real else int)
+        if len(found) != 2 * len(values) - 1:
+            raise Doubt
+        members = found[::2]
+        # `true` can be ours alone, so that in turn with lists it proves each value by itself
+        if set(map(type, members)) != {list} or found[1::2].count(True) != len(values) - 1:
+            raise Doubt
+        return members
+
+    return arrays
+
+
+_MAKERS: dict[int, Callable[[], ColumnDecoder]] = {
+    oids.BOOL: lambda: _bools,
+    oids.INT2: lambda: _integers(-(1 << 15), (1 << 15) - 1),
+    oids.INT4: lambda: _integers(-(1 << 31), (1 << 31) - 1),
+    oids.INT8: lambda: _integers(-(1 << 63), (1 << 63) - 1),
+    oids.OID: lambda: _integers(0, (1 << 32) - 1),
+    oids.FLOAT4: lambda: _floats,
+    oids.FLOAT8: lambda: _floats,
+    oids.NUMERIC: _numerics,
+    oids.UUID: _uuids,
+    oids.JSON: _jsons,
+    oids.JSONB: _jsons,
+    oids.ARRAY_OF[oids.INT2]: lambda: _arrays(5),
+    oids.ARRAY_OF[oids.INT4]: lambda: _arrays(10),
+    oids.ARRAY_OF[oids.INT8]: lambda: _arrays(19),
+    oids.ARRAY_OF[oids.FLOAT4]: lambda: _arrays(0, real=True),
+    oids.ARRAY_OF[oids.FLOAT8]: lambda: _arrays(0, real=True),
+}
