@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from purelink.errors import LocalProtocolError as LocalProtocolError
     from purelink.errors import NotSupportedError as NotSupportedError
     from purelink.errors import OperationalError as OperationalError
+    from purelink.errors import PipelineAborted as PipelineAborted
     from purelink.errors import ProgrammingError as ProgrammingError
     from purelink.errors import RemoteProtocolError as RemoteProtocolError
+    from purelink.errors import StaleStatement as StaleStatement
     from purelink.errors import Timeout as Timeout
     from purelink.errors import Warning as Warning  # noqa: A004 - the name is PEP 249's
     from purelink.result import Result as Result
@@ -75,8 +77,10 @@ _HOMES = {
         "LocalProtocolError",
         "NotSupportedError",
         "OperationalError",
+        "PipelineAborted",
         "ProgrammingError",
         "RemoteProtocolError",
+        "StaleStatement",
         "Timeout",
         "Warning",
     ),

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from purelink.conversation.connect import connect as connecting
-from purelink.errors import Error, LocalProtocolError, Timeout
-from purelink.face import Face, plan_for, tracing
+from purelink.conversation.statements import CACHE_SIZE
+from purelink.errors import Error, InterfaceError, LocalProtocolError, Timeout
+from purelink.face import Face, limit_of, plan_for, tracing
 from purelink.pumps.asynchronous import AsyncPump
 from purelink.wire.tracing import Trace
 from purelink.wire.wants import Limit, LimitExpired
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from purelink.conversation.connect import Plan
+    from purelink.conversation.talk import Holder
     from purelink.result import Result
     from purelink.wire.session import Notification
     from purelink.wire.wants import Dialogue
@@ -35,6 +39,7 @@ async def aconnect(
     autocommit: bool = False,
     timeout: float | None = None,
     trace: Any = None,
+    statement_cache_size: int = CACHE_SIZE,
     **keywords: Any,
 ) -> AsyncConnection:
     """Open a connection on the running loop; arguments and errors as `connect`.
@@ -43,15 +48,36 @@ async def aconnect(
     """
     plan = plan_for(conninfo, keywords)
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
-    return await AsyncConnection.open(plan, autocommit=autocommit, timeout=timeout, trace=written)
+    return await AsyncConnection.open(
+        plan,
+        autocommit=autocommit,
+        timeout=timeout,
+        trace=written,
+        statement_cache_size=statement_cache_size,
+    )
 
 
 class AsyncConnection(Face):
     """One connection to a PostgreSQL server, for asyncio. Made by `aconnect`."""
 
-    def __init__(self, plan: Plan, pump: AsyncPump, connected: Any, *, autocommit: bool) -> None:
-        self._begin(plan, connected, pump, autocommit=autocommit)
+    def __init__(
+        self,
+        plan: Plan,
+        pump: AsyncPump,
+        connected: Any,
+        *,
+        autocommit: bool,
+        statement_cache_size: int = CACHE_SIZE,
+    ) -> None:
+        self._begin(
+            plan,
+            connected,
+            pump,
+            autocommit=autocommit,
+            statement_cache_size=statement_cache_size,
+        )
         self._lock = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
         self._owner: asyncio.Task[Any] | None = None
 
     @classmethod
@@ -62,12 +88,13 @@ class AsyncConnection(Face):
         autocommit: bool = False,
         timeout: float | None = None,
         trace: Trace | None = None,
+        statement_cache_size: int = CACHE_SIZE,
     ) -> AsyncConnection:
         """Connect as planned. Raises as `connect`."""
         pump = AsyncPump()
         pump.trace = trace
         try:
-            limit = None if timeout is None else Limit(timeout)
+            limit = limit_of(timeout)
             connected = await pump.run(connecting(plan), limit)
         except LimitExpired:
             pump.close()
@@ -75,30 +102,46 @@ class AsyncConnection(Face):
         except BaseException:
             pump.close()
             raise
-        return cls(plan, pump, connected, autocommit=autocommit)
+        return cls(
+            plan,
+            pump,
+            connected,
+            autocommit=autocommit,
+            statement_cache_size=statement_cache_size,
+        )
 
     async def run(
         self,
         dialogue: Dialogue[T],
         timeout: float | None = None,
+        holder: Holder | None = None,
     ) -> T:
         """As `Connection.run`."""
         self._check_process()
+        limit = limit_of(timeout)
+        if asyncio.get_running_loop() is not self._loop:
+            dialogue.close()
+            raise InterfaceError("this connection belongs to another event loop: open one here")
         me = asyncio.current_task()
         if self._owner is me and me is not None:
             dialogue.close()
             raise LocalProtocolError("another command is already in progress")
         async with self._lock:
-            self._owner = me
+            self._talk.admit(holder)
             pump = self._pump
             try:
-                return await pump.run(dialogue, None if timeout is None else Limit(timeout))  # type: ignore[no-any-return]  # the pump is either face's
+                self._owner = me
+                return await pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
             except LimitExpired:
                 await self._recover()
                 raise self._timed_out(timeout) from None
-            except BaseException:
+            except Error:
                 if not self._talk.session.idle:
                     await self._recover()
+                raise
+            except BaseException:
+                # An interrupt, or the user's own error: answers may lie about, though all came.
+                await self._recover()
                 raise
             finally:
                 self._owner = None
@@ -106,7 +149,8 @@ class AsyncConnection(Face):
     async def _recover(self) -> None:
         """As `Connection._recover`."""
         try:
-            await self._pump.run(self._talk.recover())
+            self._check_count()
+            await self._pump.run(self._talk.recover(unsent=self._pump.unsent))
         except BaseException:
             self._talk.session.end()
             self._pump.close()
@@ -184,7 +228,7 @@ class AsyncConnection(Face):
         self._check_process()
         if self.closed:
             return False
-        if self._owner is not None or self._pump.quiet():
+        if self._owner is not None or self._talk.holder is not None or self._pump.quiet():
             # Whoever is using it will be told.
             return True
         try:
@@ -198,11 +242,8 @@ class AsyncConnection(Face):
         timeout: float | None = None,
     ) -> Notification | None:
         """As `Connection.wait_for_notification`."""
-        limit = Limit(timeout)
-        while not self._talk.notifications:
-            if not await self.run(self._talk.wait(limit)):
-                return None
-        return self._talk.notifications.pop(0)
+        limit = limit_of(timeout) or Limit(None)
+        return await self.run(self._talk.next_notification(limit))
 
     # -- the end ----------------------------------------------------------------------------
 
@@ -212,16 +253,21 @@ class AsyncConnection(Face):
             self._pump.forget()
             return
         if not self.closed:
-            if self._owner is not None and self._owner is asyncio.current_task():
+            if (
+                self._owner is not None and self._owner is asyncio.current_task()
+            ) or asyncio.get_running_loop() is not self._loop:
                 self._talk.session.end()
             else:
+                if self._lock.locked():
+                    # Another task is using it, for who knows how long: it gets ConnectionLost.
+                    self._pump.sever()
                 async with self._lock:
                     await self._pump.run(self._talk.close())
         self._pump.close()
 
     def __del__(self) -> None:
         if "_pump" in self.__dict__ and self._pid == os.getpid() and not self.closed:
-            import warnings
-
-            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=1)
+            shown = repr(self)
             self._pump.close()
+            if not sys.is_finalizing():
+                warnings.warn(f"{shown} was not closed", ResourceWarning, stacklevel=1)

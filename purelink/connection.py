@@ -7,12 +7,15 @@ threads that use one connection are queued; a callback that uses its own connect
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from purelink.conversation.connect import connect as connecting
+from purelink.conversation.statements import CACHE_SIZE
 from purelink.errors import Error, LocalProtocolError, Timeout
-from purelink.face import Face, plan_for, tracing
+from purelink.face import Face, limit_of, plan_for, tracing
 from purelink.pumps.blocking import BlockingPump
 from purelink.wire.tracing import Trace
 from purelink.wire.wants import Limit, LimitExpired
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from purelink.conversation.connect import Plan
+    from purelink.conversation.talk import Holder
     from purelink.result import Result
     from purelink.wire.session import Notification
     from purelink.wire.wants import Dialogue
@@ -29,6 +33,9 @@ __all__ = ["Connection", "connect"]
 
 T = TypeVar("T")
 
+#: How long `close` waits for another thread to let go of a connection that was cut.
+CLOSE_SECONDS = 5.0
+
 
 def connect(
     conninfo: str = "",
@@ -36,6 +43,7 @@ def connect(
     autocommit: bool = False,
     timeout: float | None = None,
     trace: Any = None,
+    statement_cache_size: int = CACHE_SIZE,
     **keywords: Any,
 ) -> Connection:
     """Open a connection.
@@ -43,6 +51,7 @@ def connect(
     Args:
         conninfo: key/value string or URI, as libpq reads it.
         autocommit: False: a transaction begins with the first statement.
+        statement_cache_size: statements kept prepared at most; 0: none ever is.
         timeout: seconds for the whole of it, whatever the number of hosts; None: only
             `connect_timeout` counts, for each address.
         trace: a file that every message is written to, from the first one on, as by
@@ -58,14 +67,34 @@ def connect(
     """
     plan = plan_for(conninfo, keywords)
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
-    return Connection.open(plan, autocommit=autocommit, timeout=timeout, trace=written)
+    return Connection.open(
+        plan,
+        autocommit=autocommit,
+        timeout=timeout,
+        trace=written,
+        statement_cache_size=statement_cache_size,
+    )
 
 
 class Connection(Face):
     """One connection to a PostgreSQL server. Made by `connect`."""
 
-    def __init__(self, plan: Plan, pump: BlockingPump, connected: Any, *, autocommit: bool) -> None:
-        self._begin(plan, connected, pump, autocommit=autocommit)
+    def __init__(
+        self,
+        plan: Plan,
+        pump: BlockingPump,
+        connected: Any,
+        *,
+        autocommit: bool,
+        statement_cache_size: int = CACHE_SIZE,
+    ) -> None:
+        self._begin(
+            plan,
+            connected,
+            pump,
+            autocommit=autocommit,
+            statement_cache_size=statement_cache_size,
+        )
         self._lock = threading.Lock()
         self._owner: int | None = None
 
@@ -77,12 +106,13 @@ class Connection(Face):
         autocommit: bool = False,
         timeout: float | None = None,
         trace: Trace | None = None,
+        statement_cache_size: int = CACHE_SIZE,
     ) -> Connection:
         """Connect as planned. Raises as `connect`."""
         pump = BlockingPump()
         pump.trace = trace
         try:
-            limit = None if timeout is None else Limit(timeout)
+            limit = limit_of(timeout)
             connected = pump.run(connecting(plan), limit)
         except LimitExpired:
             pump.close()
@@ -90,33 +120,55 @@ class Connection(Face):
         except BaseException:
             pump.close()
             raise
-        return cls(plan, pump, connected, autocommit=autocommit)
+        return cls(
+            plan,
+            pump,
+            connected,
+            autocommit=autocommit,
+            statement_cache_size=statement_cache_size,
+        )
 
-    def run(self, dialogue: Dialogue[T], timeout: float | None = None) -> T:
+    def run(
+        self,
+        dialogue: Dialogue[T],
+        timeout: float | None = None,
+        holder: Holder | None = None,
+    ) -> T:
         """Run a conversation on this connection, one at a time; leave it in step, or closed.
 
         For those who write conversations of their own (`purelink.conversation`); `talk` has ours.
 
+        Args:
+            timeout: seconds; None waits for ever.
+            holder: whose conversation it is, where one has the connection to itself.
+
         Raises:
-            LocalProtocolError: called from a callback of a conversation under way.
+            LocalProtocolError: called from a callback of a conversation under way, or while a
+                stream, a COPY or a pipeline of somebody else has the connection to itself.
             Timeout: `timeout` seconds ran out. Whatever the conversation raises.
         """
         self._check_process()
+        limit = limit_of(timeout)
         me = threading.get_ident()
         if self._owner == me:
             dialogue.close()
             raise LocalProtocolError("another command is already in progress")
         with self._lock:
-            self._owner = me
+            self._talk.admit(holder)
             pump = self._pump
             try:
-                return pump.run(dialogue, None if timeout is None else Limit(timeout))  # type: ignore[no-any-return]  # the pump is either face's
+                self._owner = me
+                return pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
             except LimitExpired:
                 self._recover()
                 raise self._timed_out(timeout) from None
-            except BaseException:
+            except Error:
                 if not self._talk.session.idle:
                     self._recover()
+                raise
+            except BaseException:
+                # An interrupt, or the user's own error: answers may lie about, though all came.
+                self._recover()
                 raise
             finally:
                 self._owner = None
@@ -124,7 +176,8 @@ class Connection(Face):
     def _recover(self) -> None:
         """Bring the connection back into step, or close it; interrupted in that, close it."""
         try:
-            self._pump.run(self._talk.recover())
+            self._check_count()
+            self._pump.run(self._talk.recover(unsent=self._pump.unsent))
         except BaseException:
             self._talk.session.end()
             self._pump.close()
@@ -215,7 +268,7 @@ class Connection(Face):
         self._check_process()
         if self.closed:
             return False
-        if self._owner is not None or self._pump.quiet():
+        if self._owner is not None or self._talk.holder is not None or self._pump.quiet():
             # Whoever is using it will be told.
             return True
         try:
@@ -230,11 +283,8 @@ class Connection(Face):
         Raises:
             ConnectionLost, RemoteProtocolError: the connection is over.
         """
-        limit = Limit(timeout)
-        while not self._talk.notifications:
-            if not self.run(self._talk.wait(limit)):
-                return None
-        return self._talk.notifications.pop(0)
+        limit = limit_of(timeout) or Limit(None)
+        return self.run(self._talk.next_notification(limit))
 
     # -- the end ----------------------------------------------------------------------------
 
@@ -250,14 +300,28 @@ class Connection(Face):
             if self._owner == threading.get_ident():
                 self._talk.session.end()
             else:
-                with self._lock:
-                    self._pump.run(self._talk.close())
+                self._close_in_turn()
         self._pump.close()
+
+    def _close_in_turn(self) -> None:
+        """Close when no other thread is using the connection; one that is gets ConnectionLost."""
+        mine = self._lock.acquire(blocking=False)
+        if not mine:
+            self._pump.sever()
+            mine = self._lock.acquire(timeout=CLOSE_SECONDS)
+        try:
+            if mine:
+                self._pump.run(self._talk.close())
+            else:
+                self._talk.session.end()
+        finally:
+            if mine:
+                self._lock.release()
 
     def __del__(self) -> None:
         # Made only in part, or in a child: nothing of ours to close.
         if "_pump" in self.__dict__ and self._pid == os.getpid() and not self.closed:
-            import warnings
-
-            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=1)
+            shown = repr(self)
             self._pump.close()
+            if not sys.is_finalizing():
+                warnings.warn(f"{shown} was not closed", ResourceWarning, stacklevel=1)

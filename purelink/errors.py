@@ -14,6 +14,8 @@ classes that a connection needs below it::
        │  │  └─ AuthenticationError missing password, refused method, bad server signature
        │  ├─ ConnectionLost         the connection is gone
        │  ├─ Timeout                the caller's time ran out (also a TimeoutError)
+       │  ├─ StaleStatement         a prepared statement is no longer good: retry the transaction
+       │  ├─ PipelineAborted        not run: an earlier statement of its pipeline failed
        │  └─ RemoteProtocolError    the server broke the protocol; the connection is closed
        ├─ DataError                 SQLSTATE class 22
        ├─ IntegrityError            23
@@ -51,8 +53,10 @@ __all__ = [
     "LocalProtocolError",
     "NotSupportedError",
     "OperationalError",
+    "PipelineAborted",
     "ProgrammingError",
     "RemoteProtocolError",
+    "StaleStatement",
     "Timeout",
     "Warning",
     "class_for_sqlstate",
@@ -392,7 +396,36 @@ class ConnectionLost(OperationalError):
 
 
 class Timeout(OperationalError, TimeoutError):
-    """The time the caller gave ran out. `connection.closed` tells whether it survived."""
+    """The time the caller gave ran out. `connection.closed` tells whether it survived.
+
+    Attributes:
+        outcome: "cancelled": the server gave the statement up; "completed": it ran to its end
+            all the same, the cancel came too late; "unknown": the connection was closed, and
+            nobody can tell.
+    """
+
+    outcome: str = "unknown"
+
+
+class StaleStatement(OperationalError):
+    """A statement that we had prepared is no longer good, and a transaction was at stake.
+
+    The schema changed below it, or it was deallocated, or a pooler switched the server. Roll back
+    and run the transaction again: the statement is prepared anew. `sqlstate` and `diagnostics` are
+    the server's own, its error the cause. Outside a transaction we do that ourselves.
+    """
+
+    @property
+    def safe_to_retry(self) -> bool:
+        """True: of the transaction, after ROLLBACK."""
+        return True
+
+
+class PipelineAborted(OperationalError):
+    """A statement of a pipeline was not run, since an earlier one up to its Sync failed.
+
+    That one's error is the cause. Source: libpq's PGRES_PIPELINE_ABORTED.
+    """
 
 
 class RemoteProtocolError(OperationalError):

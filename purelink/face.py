@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any, Callable, NoReturn
 from purelink.conninfo import resolve
 from purelink.conversation.connect import Plan
 from purelink.conversation.fitness import server_version
+from purelink.conversation.statements import CACHE_SIZE
 from purelink.conversation.talk import Talk
 from purelink.errors import InterfaceError, Timeout
 from purelink.pumps.channel import timestamp
 from purelink.surroundings import gather
 from purelink.wire.tracing import Trace
+from purelink.wire.wants import Limit
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from purelink.conninfo import Settings, Surroundings, Target
     from purelink.conversation.connect import Connected
     from purelink.errors import Diagnostics
@@ -52,9 +56,7 @@ def plan_for(
         provider = password
         keywords = {name: value for name, value in keywords.items() if name != "password"}
     token = keywords.pop("oauth_token", None) if "oauth_token" in keywords else None
-    settings = resolve(
-        conninfo, keywords or None, surroundings=around, lend=lend, shuffle=_shuffle
-    )
+    settings = resolve(conninfo, keywords or None, surroundings=around, lend=lend, shuffle=_shuffle)
     for warning in settings.warnings:
         _report(warning, None)
     return Plan(
@@ -140,6 +142,20 @@ def tracing(
     )
 
 
+def limit_of(timeout: float | None) -> Limit | None:
+    """Return a timeout in seconds as a limit; None, or infinity: there is none.
+
+    Raises:
+        InterfaceError: it is no number of seconds.
+    """
+    if timeout is None:
+        return None
+    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+    if not number or timeout != timeout:  # noqa: PLR0124 - NaN alone differs from itself
+        raise InterfaceError("a timeout must be a number of seconds, or None")
+    return None if timeout == float("inf") else Limit(timeout)
+
+
 class Face:
     """The part of a connection that does not wait.
 
@@ -153,12 +169,35 @@ class Face:
     _pump: Any
     _settings: Settings
     _pid: int
+    _before: int
 
-    def _begin(self, plan: Plan, connected: Connected, pump: Any, *, autocommit: bool) -> None:
-        self._talk = Talk(connected, autocommit=autocommit, report=_report)
+    def _begin(
+        self,
+        plan: Plan,
+        connected: Connected,
+        pump: Any,
+        *,
+        autocommit: bool,
+        statement_cache_size: int = CACHE_SIZE,
+    ) -> None:
+        self._talk = Talk(
+            connected,
+            autocommit=autocommit,
+            report=_report,
+            statement_cache_size=statement_cache_size,
+            token=f"{os.urandom(4).hex()}_",
+        )
         self._pump = pump
         self._settings = plan.settings
         self._pid = os.getpid()
+        # What the pump handed out before the session began to listen.
+        self._before = pump.handed - connected.session.received
+
+    def _check_count(self) -> None:
+        """End the session if bytes were lost between pump and session: an interrupt can do that."""
+        session = self._talk.session
+        if not session.closed and self._pump.handed - session.received != self._before:
+            session.end()
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
@@ -199,7 +238,7 @@ class Face:
 
     @property
     def transaction_status(self) -> str:
-        """"idle", "in transaction", "in failed transaction", "active", or "unknown" when over.
+        """ "idle", "in transaction", "in failed transaction", "active", or "unknown" when over.
 
         Source: PQtransactionStatus.
         """
@@ -268,7 +307,7 @@ class Face:
         return self._talk.notification_handlers
 
     @property
-    def notifications(self) -> list[Notification]:
+    def notifications(self) -> deque[Notification]:
         """Notifications that no handler took, oldest first; take them out as you read them."""
         return self._talk.notifications
 
@@ -307,9 +346,14 @@ class Face:
             trace.stop()
 
     def _timed_out(self, timeout: float | None) -> Timeout:
-        state = "closed" if self.closed else "usable: what ran was cancelled"
+        outcome = "unknown" if self.closed else self._talk.outcome
         after = "" if timeout is None else f" after {timeout:g} s"
-        return Timeout(f"timeout expired{after}; the connection is {state}", sqlstate="57014")
+        error = Timeout(
+            f"timeout expired{after}; {_OUTCOMES[outcome]}",
+            sqlstate="57014" if outcome == "cancelled" else None,
+        )
+        error.outcome = outcome
+        return error
 
     # -- Python's own -----------------------------------------------------------------------
 
@@ -327,4 +371,10 @@ class Face:
         raise TypeError(f"a {type(self).__name__} cannot be pickled or copied: it holds a socket")
 
 
+_OUTCOMES = {
+    "cancelled": "the statement was cancelled, and the connection is usable",
+    "completed": "the statement ran to its end before it could be cancelled, and the connection"
+    " is usable",
+    "unknown": "the connection is closed, and nobody can tell what became of the statement",
+}
 _STATUS = {"I": "idle", "T": "in transaction", "E": "in failed transaction"}

@@ -5,6 +5,7 @@ Floor 6. Only the dispatcher stands here; a subcommand is imported when it is ca
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
@@ -51,5 +52,12 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     from importlib import import_module
 
-    code: int = import_module(f"{__name__}.{command}").main(arguments[1:])
+    try:
+        code: int = import_module(f"{__name__}.{command}").main(arguments[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `purelink … | head`: nobody reads on, which is no fault. Python's own flush at the
+        # end must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return code

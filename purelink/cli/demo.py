@@ -132,37 +132,47 @@ class _Demo:
     def _prepare(self, admin: Connection) -> None:
         _act("The stage: a database with the table foo")
         self._make(admin, f"CREATE DATABASE {DATABASE}", f"DROP DATABASE IF EXISTS {DATABASE}")
-        rows = ", ".join(
-            f"({n}, '{c}', '{{a{n},b{n},c{n}}}')" for n, c in enumerate(LETTERS)
-        )
+        rows = ", ".join(f"({n}, '{c}', '{{a{n},b{n},c{n}}}')" for n, c in enumerate(LETTERS))
         foo = "CREATE TABLE foo (f1 int, f2 text, f3 text[], PRIMARY KEY (f1, f2))"
         with connect(self.dsn, dbname=DATABASE, autocommit=True) as stage:
             _sql(foo)
             stage.query(foo)
-            _sql(f"INSERT INTO foo VALUES (0, 'a', '{{a0,b0,c0}}'), …")
+            _sql("INSERT INTO foo VALUES (0, 'a', '{a0,b0,c0}'), …")
             stage.query(f"INSERT INTO foo VALUES {rows}")
 
     def _connections(self, session: Session) -> None:
         _act("As the superuser: connections, unnamed and named")
         connstr = "dbname=postgres"
         ask = "select pg_backend_pid()"
-        self._value("session.dblink_connect('dbname=postgres')", "OK",
-                    lambda: session.dblink_connect(connstr))
+        self._value(
+            "session.dblink_connect('dbname=postgres')",
+            "OK",
+            lambda: session.dblink_connect(connstr),
+        )
         first = session.dblink(ask).fetchall()
-        self._value("session.dblink_connect('myconn', 'dbname=postgres')", "OK",
-                    lambda: session.dblink_connect("myconn", connstr))
+        self._value(
+            "session.dblink_connect('myconn', 'dbname=postgres')",
+            "OK",
+            lambda: session.dblink_connect("myconn", connstr),
+        )
         _note("a second unnamed connection replaces the first:")
-        self._value("session.dblink_connect('dbname=postgres')", "OK",
-                    lambda: session.dblink_connect(connstr))
+        self._value(
+            "session.dblink_connect('dbname=postgres')",
+            "OK",
+            lambda: session.dblink_connect(connstr),
+        )
         second = session.dblink(ask).fetchall()
         self._expect("another backend answers", first != second)
         _note("a name that is taken is refused:")
-        self._refused("session.dblink_connect('myconn', 'dbname=postgres')", "42710",
-                      lambda: session.dblink_connect("myconn", connstr))
-        self._value("session.dblink_get_connections()", ["myconn"],
-                    session.dblink_get_connections)
-        self._value("session.dblink_disconnect('myconn')", "OK",
-                    lambda: session.dblink_disconnect("myconn"))
+        self._refused(
+            "session.dblink_connect('myconn', 'dbname=postgres')",
+            "42710",
+            lambda: session.dblink_connect("myconn", connstr),
+        )
+        self._value("session.dblink_get_connections()", ["myconn"], session.dblink_get_connections)
+        self._value(
+            "session.dblink_disconnect('myconn')", "OK", lambda: session.dblink_disconnect("myconn")
+        )
         self._value("session.dblink_disconnect()", "OK", session.dblink_disconnect)
 
     def _foreign_server(self, admin: Connection, around: Surroundings) -> None:
@@ -189,8 +199,11 @@ class _Demo:
 
         _act(f"\\c - {ROLE}")
         with Session(user=ROLE, catalog=catalog, surroundings=around) as session:
-            self._value("session.dblink_connect('myconn', 'fdtest')", "OK",
-                        lambda: session.dblink_connect("myconn", "fdtest"))
+            self._value(
+                "session.dblink_connect('myconn', 'fdtest')",
+                "OK",
+                lambda: session.dblink_connect("myconn", "fdtest"),
+            )
             columns = "a int, b text, c text[]"
             _call(f"session.dblink('myconn', 'SELECT * FROM foo', columns='{columns}')")
             rows = session.dblink("myconn", "SELECT * FROM foo", columns=columns)
@@ -200,15 +213,21 @@ class _Demo:
         _act("Who is not a superuser may not connect with credentials that are not theirs")
         with Session(user=ROLE, catalog=self.catalog, surroundings=around) as session:
             _note("the string brings no password (PGPASSWORD is set, and not lent):")
-            self._refused("session.dblink_connect('dbname=postgres')", "2F003",
-                          lambda: session.dblink_connect("dbname=postgres"))
+            self._refused(
+                "session.dblink_connect('dbname=postgres')",
+                "2F003",
+                lambda: session.dblink_connect("dbname=postgres"),
+            )
             connstr = f"dbname=postgres user={TRUSTED} password=whatever"
             if not self.own:
                 _note("(a server that asks for no password is needed for the next step)")
                 return
             _note("it brings one, but the server asks for none:")
-            self._refused(f"session.dblink_connect('{connstr}')", "2F003",
-                          lambda: session.dblink_connect(connstr))
+            self._refused(
+                f"session.dblink_connect('{connstr}')",
+                "2F003",
+                lambda: session.dblink_connect(connstr),
+            )
 
     def _revokes(self, admin: Connection, around: Surroundings) -> None:
         _act("The revokes and drops, and what the same calls say afterwards")
@@ -224,8 +243,11 @@ class _Demo:
             _sql(revoke)
             with connect(self.dsn, dbname=DATABASE, autocommit=True) as stage:
                 stage.query(revoke)
-            self._refused("session.dblink('myconn', 'SELECT * FROM foo')", "42501",
-                          lambda: session.dblink("myconn", "SELECT * FROM foo"))
+            self._refused(
+                "session.dblink('myconn', 'SELECT * FROM foo')",
+                "42501",
+                lambda: session.dblink("myconn", "SELECT * FROM foo"),
+            )
             session.dblink_disconnect("myconn")
             _call(f"catalog.revoke_usage('fdtest', '{ROLE}')")
             catalog.revoke_usage("fdtest", ROLE)
@@ -267,8 +289,11 @@ class _Demo:
         try:
             found = call()
         except Error as error:
-            print(f"ERROR:  {printable(error.diagnostics.message_primary or '')}"
-                  if error.diagnostics else f"ERROR:  {printable(str(error))}")
+            print(
+                f"ERROR:  {printable(error.diagnostics.message_primary or '')}"
+                if error.diagnostics
+                else f"ERROR:  {printable(str(error))}"
+            )
             for title, text in (("DETAIL", error.detail), ("HINT", error.hint)):
                 if text:
                     print(f"{title}:  {text}")

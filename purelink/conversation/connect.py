@@ -52,9 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["Connected", "Plan", "connect"]
 
 _RUNNING_TCP = "\n\tIs the server running on that host and accepting TCP/IP connections?"
-_RUNNING_UNIX = (
-    "\n\tIs the server running locally and accepting connections on that socket?"
-)
+_RUNNING_UNIX = "\n\tIs the server running locally and accepting connections on that socket?"
 #: sun_path of Linux, less its NUL
 _SOCKET_PATH_AT_MOST = 107
 
@@ -565,4 +563,3 @@ def _prefix(target: Target, address: Address) -> str:
     shown = target.hostaddr if target.kind == "address" else target.host
     resolved = "" if shown == address.host or target.kind == "address" else f" ({address.host})"
     return f'connection to server at "{shown}"{resolved}, port {target.port} failed: '
-

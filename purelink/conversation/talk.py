@@ -6,14 +6,17 @@ through its pump, one line a method. Every generator leaves the session in step,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+from collections import deque
+from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
 
+from purelink.conversation.outcomes import result_of
+from purelink.conversation.statements import CACHE_SIZE, Statements, retry_error
 from purelink.errors import (
+    DataError,
     Diagnostics,
     Error,
     LocalProtocolError,
     OperationalError,
-    ProgrammingError,
 )
 from purelink.result import Result
 from purelink.values.parameters import encode_parameters
@@ -36,7 +39,22 @@ __all__ = ["RECOVERY_SECONDS", "Talk"]
 
 #: How long bringing a connection back into step may take, and how long the cancel of it.
 RECOVERY_SECONDS = 5.0
+#: Types whose text depends on DateStyle or IntervalStyle, and their arrays and ranges.
+STYLED = frozenset(
+    {1082, 1083, 1114, 1184, 1186, 1266, 1115, 1182, 1183, 1185, 1187, 1270}
+    | {3908, 3909, 3910, 3911, 3912, 3913, 4533, 4534, 4535, 2249, 2287}
+)
+#: Notifications kept for whoever takes them out later; beyond that the oldest are lost.
+NOTIFICATIONS_AT_MOST = 100_000
 CANCEL_SECONDS = 2.0
+
+
+class Holder(Protocol):
+    """What has a connection to itself between calls."""
+
+    @property
+    def refusal(self) -> str:
+        """What others are told meanwhile."""
 
 
 class Talk:
@@ -45,12 +63,18 @@ class Talk:
     Args:
         connected: what `connect` reached.
         autocommit: False: a transaction begins with the first statement.
+        statement_cache_size: statements kept prepared at most; 0: none.
+        token: makes their names differ from those of other connections behind one pooler.
 
     Attributes:
         session: the wire's. connected: where it is.
+        statements: the cache of prepared statements.
+        holder: what has the connection to itself between calls (an open stream …), or None.
         notice_handlers: called with each notice's Diagnostics; notification_handlers: with each
             Notification. A handler that raises is reported to `report`, the rest go on.
-        notifications: those that no handler took, in order.
+        notifications: those that no handler took, in order; `notifications_lost`: how many of
+            them were dropped because nobody took them out.
+        outcome: of the last recovery: "cancelled", "completed" or "unknown".
     """
 
     def __init__(
@@ -59,6 +83,8 @@ class Talk:
         *,
         autocommit: bool = False,
         report: Callable[[str, BaseException | None], None] | None = None,
+        statement_cache_size: int = CACHE_SIZE,
+        token: str = "",
     ) -> None:
         self.connected = connected
         self.session: Session = connected.session
@@ -66,8 +92,22 @@ class Talk:
         self.registry = Registry()
         self.notice_handlers: list[Callable[[Diagnostics], object]] = []
         self.notification_handlers: list[Callable[[Notification], object]] = []
-        self.notifications: list[Notification] = []
+        self.notifications: deque[Notification] = deque()
+        self.notifications_lost = 0
+        self._read_under: tuple[str, ...] | None = None
+        self.outcome = "unknown"
+        self.statements = Statements(statement_cache_size, token)
+        self.holder: Holder | None = None
         self._report = report
+
+    def admit(self, holder: Holder | None) -> None:
+        """Refuse whoever comes while the connection is another's.
+
+        Raises:
+            LocalProtocolError: a stream, a COPY or a pipeline is open; the text says what to do.
+        """
+        if self.holder is not None and self.holder is not holder:
+            raise LocalProtocolError(self.holder.refusal)
 
     # -- what is heard on the side ----------------------------------------------------------
 
@@ -83,13 +123,25 @@ class Talk:
         while session.notifications:
             notification = session.notifications.popleft()
             if not self.notification_handlers:
-                self.notifications.append(notification)
+                self._keep(notification)
             for listener in self.notification_handlers:
                 self._guard(listener, notification)
 
+    def _keep(self, notification: Notification) -> None:
+        if len(self.notifications) >= NOTIFICATIONS_AT_MOST:
+            self.notifications.popleft()
+            if not self.notifications_lost and self._report is not None:
+                self._report("notifications are lost: nobody takes them out", None)
+            self.notifications_lost += 1
+        self.notifications.append(notification)
+
     def _guard(self, handler: Callable[[Any], object], argument: object) -> None:
         try:
-            handler(argument)
+            result = handler(argument)
+            if hasattr(result, "__await__"):
+                if hasattr(result, "close"):
+                    result.close()
+                raise TypeError("a handler must be a plain function, not an async one")
         except Exception as error:
             # The answers under way must not suffer for it; nobody else would hear of it.
             if self._report is not None:
@@ -100,6 +152,9 @@ class Talk:
     def decoder_for(self, columns: tuple[Column, ...]) -> RowDecoder:
         """Return the decoder of rows of these columns to Python values."""
         session = self.session
+        if self._read_under is None:
+            styled = any(column.type_oid in STYLED for column in columns)
+            self._read_under = self._written_under(styled=styled)
         return row_decoder(
             columns,
             encoding=session.encoding,
@@ -107,6 +162,23 @@ class Talk:
             styles=self.styles(),
             registry=self.registry,
         )
+
+    def _written_under(self, *, styled: bool) -> tuple[str, ...]:
+        styles = self.styles()
+        return (self.session.encoding, *(styles[:2] if styled else ()))
+
+    def _check_reading(self) -> None:
+        """Refuse values that were read under settings which the same text changed.
+
+        A server tells of the change only behind the values (ParameterStatus comes before
+        ReadyForQuery since 14), and a day would be taken for a month.
+        """
+        under, self._read_under = self._read_under, None
+        if under is not None and under != self._written_under(styled=len(under) > 1):
+            raise DataError(
+                "DateStyle, IntervalStyle or client_encoding changed in the text whose values were"
+                " read: change it in a call of its own"
+            )
 
     def styles(self) -> Styles:
         """Return the session's reported output styles."""
@@ -121,37 +193,53 @@ class Talk:
         """Run one statement with `$1` parameters in one trip; return its result.
 
         Several statements in one text run by the simple protocol; the last one's result counts.
+        The second use of a text prepares it (`statements`).
 
         Raises:
             InterfaceError: the text or a parameter cannot be sent; nothing was.
             DatabaseError: the server's error, of the class its SQLSTATE decides.
+            StaleStatement: its prepared statement was lost inside a transaction.
             DataError: a value that Python cannot hold; the statement did run.
             ConnectionLost, RemoteProtocolError: the connection is over.
         """
-        if not parameters and _several(sql):
+        if not parameters and sql not in self.statements and _several(sql):
             results = yield from self.script(sql)
             return results[-1]
-        session = self.session
-        text = session.text(sql, "the query")
+        session, statements = self.session, self.statements
         encoded = encode_parameters(
             parameters, encoding=session.encoding, errors=session.encoding_errors
         )
-        batch, answer = Batch(), Answer()
-        if not self.autocommit and session.transaction_status == "I":
+        for unnamed in (False, False, True):
+            at_stake = session.transaction_status != "I"
+            batch = self.batch()
+            request = statements.add(
+                batch, sql, encoded, session, self.decoder_for, unnamed=unnamed
+            )
+            batch.sync()
+            try:
+                yield from self._finish(dialogues.ask(session, batch, self.decoder_for))
+            finally:
+                statements.settle(request)
+            stale = request.stale()
+            if stale is None:
+                break
+            session.answers.clear()
+            statements.lost(request, stale)
+            if at_stake:
+                raise retry_error(stale)
+            if session.transaction_status == "E":
+                # Of the BEGIN that went out before it: nothing else was done in there.
+                yield from self.command("ROLLBACK")
+        return result_of(request.answer, self._taken())
+
+    def batch(self) -> Batch:
+        """Return a batch that begins a transaction, if one is due, and closes what was evicted."""
+        batch = Batch()
+        self.statements.close_evicted(batch)
+        if not self.autocommit and self.session.transaction_status == "I":
             begun = Answer()
             batch.parse(begun, b"", b"BEGIN").bind(begun).execute(begun)
-        batch.parse(answer, b"", text, tuple(oid for oid, _, _ in encoded))
-        batch.bind(
-            answer,
-            b"",
-            tuple(form for _, form, _ in encoded),
-            tuple(value for _, _, value in encoded),
-        )
-        batch.describe_portal(answer).execute(answer).sync()
-        data = dialogues.ask(session, batch, self.decoder_for)
-        yield from self._finish(data)
-        answers = self._taken()
-        return _result(answers[-1], answers)
+        return batch
 
     def script(self, sql: str) -> Dialogue[list[Result]]:
         """Run any number of statements by the simple protocol; return their results.
@@ -169,7 +257,8 @@ class Talk:
         data = dialogues.simple_query(session, text, self.decoder_for)
         yield from self._finish(data)
         answers = self._taken()
-        return [_result(answer, answers) for answer in answers]
+        self.statements.heard(answers)
+        return [result_of(answer, answers) for answer in answers]
 
     def command(self, sql: str) -> Dialogue[None]:
         """Run one command by the simple protocol, for its effect.
@@ -181,8 +270,9 @@ class Talk:
         data = dialogues.simple_query(session, session.text(sql, "the command"), self.decoder_for)
         yield from self._finish(data)
         answers = self._taken()
+        self.statements.heard(answers)
         for answer in answers:
-            _result(answer, answers)
+            result_of(answer, answers)
 
     def commit(self) -> Dialogue[None]:
         """Commit the transaction, if one is open.
@@ -214,11 +304,13 @@ class Talk:
             yield from self.command("ROLLBACK")
 
     def _finish(self, data: bytes) -> Dialogue[None]:
+        self._read_under = None
         yield from dialogues.until_idle(self.session, self.deliver, data=data)
 
     def _taken(self) -> list[Answer]:
         answers = list(self.session.answers)
         self.session.answers.clear()
+        self._check_reading()
         return answers
 
     # -- time and the end -------------------------------------------------------------------
@@ -240,19 +332,32 @@ class Talk:
             plain_allowed=mode in ("allow", "prefer"),
         )
 
-    def recover(self, *, cancelling: bool = True) -> Dialogue[bool]:
+    def recover(self, *, cancelling: bool = True, unsent: bool = False) -> Dialogue[bool]:
         """Bring the session back into step after a conversation was left early.
 
         Cancels what runs, drains what was asked, within `RECOVERY_SECONDS`; a connection that
         cannot be brought back is closed, as is one whose cancel request may still be on its way
         (it would hit the next statement). Never raises; returns whether it is in step.
+        `outcome` then tells what became of the statement.
+
+        Args:
+            cancelling: False: wait for its end instead.
+            unsent: part of the request has not gone out: the rest is not sent for the sake of
+                order, since nobody wants it to take effect any more. The connection is closed.
         """
         session = self.session
-        if not session.closed:
+        self.outcome = "unknown"
+        if not session.closed and not unsent:
             try:
                 yield from bounded(self._resume(cancelling), Limit(RECOVERY_SECONDS))
             except (Error, OSError, LimitExpired):
                 pass  # not to be brought back: closed below
+        if session.idle:
+            cancelled = any(
+                answer.error is not None and answer.error.sqlstate == "57014"
+                for answer in session.answers
+            )
+            self.outcome = "cancelled" if cancelled else "completed"
         session.answers.clear()
         session.copied.clear()
         if session.idle:
@@ -277,6 +382,7 @@ class Talk:
 
     def abandon(self) -> Dialogue[None]:
         """Close the channel without a word: nobody knows what the server waits for."""
+        self.holder = None
         if not self.session.closed:
             self.session.end()
         yield Close()
@@ -300,8 +406,25 @@ class Talk:
         """
         if self.session.closed:
             raise self.session.gone()
-        yield from dialogues.peek(self.session, self.deliver)
+        # A FATAL error may stand before the end itself.
+        while (yield from dialogues.peek(self.session, self.deliver)):
+            pass
         self.deliver()
+        if self.session.dying:
+            raise self.session.lost()
+
+    def next_notification(self, limit: Limit) -> Dialogue[Notification | None]:
+        """Return the next notification that no handler took; None when the time is over.
+
+        Raises:
+            ConnectionLost, RemoteProtocolError: the connection is over.
+        """
+        if not self.notifications:
+            yield from self.look()
+        while not self.notifications:
+            if not (yield from self.wait(limit)):
+                return None
+        return self.notifications.popleft()
 
     def wait(self, limit: Limit | None = None) -> Dialogue[bool]:
         """Wait until something comes unasked; return False if nothing came in time.
@@ -330,18 +453,3 @@ def _several(sql: str) -> bool:
     """
     stripped = sql.rstrip()
     return ";" in stripped.rstrip(";").rstrip() if stripped.endswith(";") else ";" in stripped
-
-
-def _result(answer: Answer, answers: list[Answer]) -> Result:
-    """Return an answer as a result, or raise the first error among its neighbours."""
-    for each in answers:
-        if each.formats is not None:
-            raise ProgrammingError("COPY FROM STDIN and COPY TO STDOUT cannot be run as a query")
-        if each.error is not None:
-            raise each.error
-    for each in answers:
-        if each.value_error is not None:
-            raise each.value_error
-    return Result(answer.rows, answer.columns, answer.command_tag)
-
-

@@ -246,7 +246,9 @@ def _quoted(columns: Sequence[_Column]) -> list[str]:
 def _asked(talk: Talk, sql: str, parameters: tuple[str, ...]) -> Dialogue[list[Row]]:
     session = talk.session
     encoding, errors = session.encoding, session.encoding_errors
-    values = [value for _, _, value in encode_parameters(parameters, encoding=encoding, errors=errors)]
+    values = [
+        value for _, _, value in encode_parameters(parameters, encoding=encoding, errors=errors)
+    ]
     batch, answer = Batch(), Answer()
     # untyped: each takes the type of what it is compared with, as a literal would
     batch.parse(answer, b"", session.text(sql, "the query"))

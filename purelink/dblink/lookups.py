@@ -132,7 +132,10 @@ class LocalCatalog:
         if seen != "t":
             raise refusals.mapping_hidden("public" if mapped == "0" else role.user, server)
         return ForeignServer(
-            str(server), _options(wrapper_options), _options(server_options), _options(mapping_options)
+            str(server),
+            _options(wrapper_options),
+            _options(server_options),
+            _options(mapping_options),
         )
 
     def conninfo(self, name: str, role: Role, scram_keys: Keys) -> Dialogue[str | None]:

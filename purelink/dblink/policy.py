@@ -51,8 +51,7 @@ _SPECIAL_4 = [
 ]
 _GLOBAL_6 = ipaddress.IPv6Network("2000::/3")
 _SPECIAL_6 = [
-    ipaddress.IPv6Network(text)
-    for text in "2001::/23 2001:db8::/32 2002::/16 3fff::/20".split()
+    ipaddress.IPv6Network(text) for text in "2001::/23 2001:db8::/32 2002::/16 3fff::/20".split()
 ]
 #: ends in an IPv4 address that is what is really reached (RFC 6052)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

@@ -85,9 +85,7 @@ class Reading:
     def start(self) -> Dialogue[None]:
         """Send the text and take what comes first; runs on the link, as all that follows."""
         session = self.slot.link.talk.session
-        data = dialogues.simple_query(
-            session, session.text(self.sql, "the query"), self._decoder
-        )
+        data = dialogues.simple_query(session, session.text(self.sql, "the query"), self._decoder)
         self.slot.sent(pending=True)
         yield from self.stream(data)
 

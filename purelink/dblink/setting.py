@@ -100,7 +100,9 @@ class Setting:
 
     def __repr__(self) -> str:
         role = "superuser" if self.superuser else "not a superuser"
-        return f"<purelink.{type(self).__name__} user={self.user!r} ({role}) {self._links.ledger!r}>"
+        return (
+            f"<purelink.{type(self).__name__} user={self.user!r} ({role}) {self._links.ledger!r}>"
+        )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} cannot be pickled or copied: it holds sockets")

@@ -15,7 +15,17 @@ from purelink.values.input import input_function
 from purelink.values.oids import INT2VECTOR
 from purelink.values.quoting import quote_literal
 
-__all__ = ["Array", "Vector", "array", "check_length", "delete", "insert", "key", "update", "vector"]
+__all__ = [
+    "Array",
+    "Vector",
+    "array",
+    "check_length",
+    "delete",
+    "insert",
+    "key",
+    "update",
+    "vector",
+]
 
 Vector = Union[str, Sequence[int]]
 Array = Union[str, Sequence[Any]]
@@ -128,9 +138,7 @@ def delete(
     return f"DELETE FROM {relation} WHERE {_where(columns, keys, targets)}"
 
 
-def _changed(
-    row: Sequence[Value], keys: Sequence[int], targets: Sequence[Value]
-) -> list[Value]:
+def _changed(row: Sequence[Value], keys: Sequence[int], targets: Sequence[Value]) -> list[Value]:
     changed = list(row)
     for position, value in reversed(list(zip(keys, targets))):
         changed[position] = value

@@ -131,7 +131,9 @@ class _Wire(asyncio.Protocol):
         """Wake the reader if there is enough, or soon if there is something."""
         waiter, want, inbox = self.waiter, self.want, self.inbox
         if waiter is None or want is None:
-            if inbox.size > _HIGH and not self.reading_paused and not self.transport.is_closing():
+            # Never while a write is pending: the server may be waiting for us to read.
+            full = inbox.size > _HIGH and self.writable is None and not self.writing_paused
+            if full and not self.reading_paused and not self.transport.is_closing():
                 self.reading_paused = True
                 self.transport.pause_reading()
             return
@@ -448,6 +450,23 @@ class AsyncPump:
             pass  # the loop is closed already, and the socket with it
         if self.trace is not None:
             self.trace.stop()
+
+    def sever(self) -> None:
+        """Cut the channel under whoever waits on it: it reads as closed by the peer."""
+        wire = self._wire
+        if wire is not None:
+            wire.transport.abort()
+
+    @property
+    def handed(self) -> int:
+        """How many bytes of this channel were handed out."""
+        return 0 if self._wire is None else self._wire.inbox.handed
+
+    @property
+    def unsent(self) -> bool:
+        """Something that was to be written has not gone out yet."""
+        wire = self._wire
+        return wire is not None and bool(wire.transport.get_write_buffer_size())
 
     def forget(self) -> None:
         """Let the channel go without a byte: in a forked child it belongs to the parent."""

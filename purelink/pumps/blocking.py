@@ -44,6 +44,8 @@ __all__ = ["BlockingPump"]
 
 T = TypeVar("T")
 
+_DAY = 86400.0
+
 #: One send's size at most.
 _PIECE = 262144
 #: What is taken at most without anybody waiting for it: a server may say more than we can hold.
@@ -65,7 +67,7 @@ class BlockingPump:
         self._given = stream is not None
         self._engine: Any = None
         self._inbox = Gathering()
-        self._unsent = b""
+        self._unsent: bytes | memoryview = b""
         self._polls: dict[int, Any] = {}
         self._sure = True
         self._outer: Limit | None = None
@@ -85,6 +87,7 @@ class BlockingPump:
             LimitExpired: the limit ran out, and the dialogue did not mind it.
             Whatever the dialogue raises.
         """
+        self._check_sure()
         if self.trace is not None:
             dialogue = self.trace.over(dialogue)
         outer, self._outer = self._outer, limit
@@ -128,7 +131,8 @@ class BlockingPump:
                 raise LimitExpired(limit)
             if least is None or left < least:
                 least = left
-        return least
+        # Whoever waits asks again when a day is over; no system call takes every float.
+        return None if least is None else min(least, _DAY)
 
     # -- the wants --------------------------------------------------------------------------
 
@@ -179,10 +183,12 @@ class BlockingPump:
             except OSError:
                 # The alert is a courtesy; its own failure must not hide ours.
                 with contextlib.suppress(OSError):
-                    self._flush(engine.drain(), want)
+                    self._queue(engine.drain())
+                    self._flush(want)
                 raise
             try:
-                self._flush(engine.drain(), want)
+                self._queue(engine.drain())
+                self._flush(want)
                 if done:
                     break
                 self._wait(want, reading=True)
@@ -274,14 +280,13 @@ class BlockingPump:
         if self._socket is None:
             raise BrokenPipeError("the channel is closed")
         try:
+            self._sure = False
             if self._engine is not None and data:
-                self._sure = False
                 self._engine.write(data)
                 data = self._engine.drain()
-                self._sure = True
-            if self._unsent:
-                data, self._unsent = self._unsent + data, b""
-            self._flush(data, want, reading=True)
+            self._queue(data)
+            self._sure = True
+            self._flush(want, reading=True)
         except OSError as error:
             self._sure = True
             # What the server said before it closed explains more than a broken pipe: it is
@@ -292,25 +297,26 @@ class BlockingPump:
         finally:
             self._check_sure()
 
-    def _flush(self, data: bytes, want: Want, *, reading: bool = False) -> None:
-        view, sent = memoryview(data), 0
-        try:
-            while sent < len(view):
-                try:
-                    self._sure = False
-                    sent += self._socket.send(view[sent : sent + _PIECE])
-                    self._sure = True
-                except (BlockingIOError, InterruptedError):
-                    self._sure = True
-                    readable = self._wait(want, reading=reading, writing=True)
-                    if readable and reading:
-                        self._receive()
-                        if self._inbox.ended or self._inbox.failed is not None:
-                            # Nobody takes the rest; what the peer said explains it.
-                            sent = len(view)
-        finally:
-            if sent < len(view):
-                self._unsent = bytes(view[sent:])
+    def _queue(self, data: bytes) -> None:
+        self._unsent = bytes(self._unsent) + data if self._unsent else data
+
+    def _flush(self, want: Want, *, reading: bool = False) -> None:
+        """Send what is queued; what is out is off the queue at every moment of the way."""
+        while self._unsent:
+            view = memoryview(self._unsent)
+            try:
+                self._sure = False
+                sent = self._socket.send(view[:_PIECE])
+                self._unsent = view[sent:] if sent < len(view) else b""
+                self._sure = True
+            except (BlockingIOError, InterruptedError):
+                self._sure = True
+                readable = self._wait(want, reading=reading, writing=True)
+                if readable and reading:
+                    self._receive()
+                    if self._inbox.ended or self._inbox.failed is not None:
+                        # Nobody takes the rest; what the peer said explains it.
+                        self._unsent = b""
 
     def _check_sure(self) -> None:
         """Drop the channel if an interrupt came where nobody can tell how much went by."""
@@ -321,10 +327,7 @@ class BlockingPump:
         """Take what has come, without waiting."""
         inbox = self._inbox
         while (
-            not inbox.ended
-            and inbox.failed is None
-            and inbox.size < _UNASKED
-            and self._readable(0)
+            not inbox.ended and inbox.failed is None and inbox.size < _UNASKED and self._readable(0)
         ):
             self._receive()
 
@@ -368,7 +371,7 @@ class BlockingPump:
             reply = engine.drain()
             if reply:
                 # A key update's answer or an alert: it goes out before whatever is said next.
-                self._unsent += reply
+                self._queue(reply)
 
     def _wait(self, want: Want, *, reading: bool, writing: bool = False) -> bool:
         """Wait until the channel is ready, within the limits; return whether it is readable."""
@@ -424,6 +427,23 @@ class BlockingPump:
         self._drop()
         if self.trace is not None:
             self.trace.stop()
+
+    def sever(self) -> None:
+        """Cut the channel under whoever waits on it, in another thread: it reads as closed."""
+        channel = self._socket
+        if channel is not None:
+            with contextlib.suppress(OSError, AttributeError):
+                channel.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def handed(self) -> int:
+        """How many bytes of this channel were handed out."""
+        return self._inbox.handed
+
+    @property
+    def unsent(self) -> bool:
+        """Something that was to be written has not gone out yet."""
+        return bool(self._unsent)
 
     def forget(self) -> None:
         """Let the channel go without a byte: in a forked child it belongs to the parent."""

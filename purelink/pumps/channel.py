@@ -37,13 +37,15 @@ class Gathering:
     Attributes:
         ended: the peer closed; after what is still here comes b"".
         failed: an error to be thrown once what came before it was handed out.
+        handed: how many bytes were handed out.
     """
 
-    __slots__ = ("ended", "failed", "pieces", "size")
+    __slots__ = ("ended", "failed", "handed", "pieces", "size")
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.size = 0
+        self.handed = 0
         self.ended = False
         self.failed: OSError | MemoryError | None = None
 
@@ -74,6 +76,8 @@ class Gathering:
                 raise self.failed
             return b""
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        # Counted first: an interrupt that loses the data shows in the count.
+        self.handed += len(data)
         self.pieces = []
         self.size = 0
         return data

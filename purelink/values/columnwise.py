@@ -29,12 +29,26 @@ def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecode
     decoder = registry.text_decoder(oid, styles)
     if decoder is str:
         return texts
-    if not registry.overlaid(oid):
-        if oid in _MAKERS:
-            return _MAKERS[oid]()
-        if oid in (oids.DATE, oids.TIMESTAMP, oids.TIMESTAMPTZ) and styles.output == "iso":
-            return _moments(oid)
-    return lambda values: list(map(decoder, texts(values)))
+
+    def one_by_one(values: Sequence[str]) -> list[object]:
+        return list(map(decoder, texts(values)))
+
+    if registry.overlaid(oid):
+        return one_by_one
+    if oid in _MAKERS:
+        quick = _MAKERS[oid]()
+    elif oid in _SHAPES and styles.output == "iso":
+        quick = _moments(oid)
+    else:
+        return one_by_one
+
+    def decode(values: Sequence[str]) -> Sequence[object]:
+        try:
+            return quick(values)
+        except Exception:  # NaN, infinity, arrays of arrays … or no such value
+            return one_by_one(values)
+
+    return decode
 
 
 def with_nulls(decode: ColumnDecoder, values: Sequence[str]) -> list[object]:
@@ -248,7 +262,8 @@ def _jsons() -> ColumnDecoder:
         if joined.count("\x7f") != len(values) - 1 or "\\u007" in joined:
             raise Doubt
         found: list[object] = loads(f"[{joined}]")
-        if len(found) != 2 * len(values) - 1 or set(found[1::2]) > {"\x7f"}:
+        between = found[1::2]
+        if len(found) != 2 * len(values) - 1 or between.count("\x7f") != len(between):
             raise Doubt
         return found[::2]
 
@@ -277,9 +292,9 @@ def _arrays(digits: int, *, real: bool = False) -> ColumnDecoder:
         found: list[object] = loads(f"[{document}]", parse_int=float if real else int)
         if len(found) != 2 * len(values) - 1:
             raise Doubt
-        members = found[::2]
+        members, between = found[::2], found[1::2]
         # `true` can be ours alone, so that in turn with lists it proves each value by itself
-        if set(map(type, members)) != {list} or found[1::2].count(True) != len(values) - 1:
+        if set(map(type, members)) != {list} or set(map(type, between)) - {bool}:
             raise Doubt
         return members
 

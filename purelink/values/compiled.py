@@ -57,9 +57,7 @@ _loops: dict[tuple[int, ...], Callable[..., RowLoop]] = {}
 RowLoop = Callable[[bytes, int, int, Callable[[Any], object]], int]
 
 
-def row_loop(
-    kinds: tuple[int, ...], singles: Sequence[Callable[[bytes], object]]
-) -> RowLoop:
+def row_loop(kinds: tuple[int, ...], singles: Sequence[Callable[[bytes], object]]) -> RowLoop:
     """Return the loop that decodes rows of these kinds one after the other.
 
     Args:
@@ -220,3 +218,128 @@ def _value_source(kind: int, column: int) -> list[str]:
         lines.append(f" v{column} = " + _VALUES[kind].format(raw=raw, s=f"s{column}"))
     lines += [" p = q", "elif n == -1:", f" v{column} = None", "else:", " return position"]
     return lines
+
+
+# -- parameters and COPY -------------------------------------------------------------------
+
+# Kinds of what is written, beside the fixed widths above: a `struct` code, and the expression
+# that makes its argument of `v`. It must raise for whatever PostgreSQL would not mean by it.
+FLOAT4, DATE, TIMESTAMP, TIMESTAMPTZ, UUID = range(8, 13)
+_WRITTEN: dict[int, tuple[str, int, str]] = {
+    **{kind: (code, size, "v") for kind, (code, size) in FIXED.items()},
+    BOOL: ("B", 1, "bits[v]"),
+    FLOAT4: ("f", 4, "v"),
+    DATE: ("i", 4, "v.toordinal() - 730120"),  # of 2000-01-01
+    TIMESTAMP: ("q", 8, "micros(v - naive)"),
+    TIMESTAMPTZ: ("q", 8, "micros(v - aware)"),
+    UUID: ("16s", 16, "v.int.to_bytes(16, 'big')"),
+}
+
+#: `encode(rows) -> bytes`
+RowWriter = Callable[["Iterable[Any]"], bytes]
+
+_writers: dict[tuple[int, ...], Callable[..., RowWriter]] = {}
+
+
+def row_writer(
+    kinds: tuple[int, ...],
+    *,
+    ready: tuple[Callable[[Any], bytes | None], ...],
+    slow: Callable[[Any, int], bytes],
+    head: bytes,
+    tail: bytes,
+    message: bool,
+) -> RowWriter:
+    """Return the function that writes rows of these kinds, one after the other.
+
+    Args:
+        kinds: one for each column; those of no fixed width are `SINGLE`.
+        ready: for each column of kind `SINGLE`, what makes its bytes, None for NULL.
+        slow: writes the row (and its index) that the quick way objects to.
+        head: stands before each row's values; of a message, behind its tag and length.
+        tail: stands behind them.
+        message: rows are Bind messages, `head` to the last value.
+    """
+    make = _writers.get(kinds)
+    if make is None:
+        if len(_writers) >= _MOST:
+            _writers.clear()
+        make = _writers[kinds] = _made("make", _writer_source(kinds), _writer_names())
+    stretches = _stretches(kinds)
+    packs = []
+    fixed = 4 + len(head)
+    for number, (run, last) in enumerate(stretches):
+        layout = "".join(["i" + _WRITTEN[kinds[column]][0] for column in run])
+        layout += "" if last is None else "i"
+        fixed += Struct(">" + layout).size
+        before = "" if number else f"{'Bi' if message else ''}{len(head)}s"
+        packs.append(Struct(">" + before + layout).pack)
+    return make(packs, ready, slow, head, tail, fixed, message)
+
+
+def _writer_names() -> dict[str, object]:
+    from datetime import datetime, timedelta, timezone
+
+    def micros(span: timedelta) -> int:
+        return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+
+    return {
+        "bits": {False: 0, True: 1},
+        "micros": micros,
+        "naive": datetime(2000, 1, 1),  # noqa: DTZ001 - timestamp without time zone
+        "aware": datetime(2000, 1, 1, tzinfo=timezone.utc),
+        "join": b"".join,
+        "most": MAX_MESSAGE,
+    }
+
+
+def _writer_source(kinds: tuple[int, ...]) -> str:
+    """Return the source of `make(packs …)`, which returns the writer.
+
+    The row's `struct` calls are the checks: what is no integer, or too large for its type, makes
+    them raise. So does a row of another number of values.
+    """
+    stretches = _stretches(kinds)
+    values = "".join([f"v{number}, " for number in range(len(kinds))])
+    loose = [number for number, kind in enumerate(kinds) if kind not in FIXED_WRITTEN]
+    lines = [
+        "def make(packs, ready, slow, head, tail, fixed, message):",
+        f" {''.join([f'pack{number}, ' for number in range(len(stretches))])} = packs",
+        *([f" {''.join([f'r{number}, ' for number in loose])} = ready"] if loose else []),
+        " def write(rows):",
+        "  out = []",
+        "  append = out.append",
+        "  for row in rows:",
+        "   try:",
+        f"    {values} = row",
+        "    size = fixed",
+    ]
+    for number in loose:
+        lines += [
+            f"    x{number} = r{number}(v{number})",
+            f"    if x{number} is None:",
+            f"     x{number} = b''",
+            f"     n{number} = -1",
+            "    else:",
+            f"     n{number} = len(x{number})",
+            f"     size += n{number}",
+        ]
+    if loose:
+        lines += ["    if size > most:", "     raise OverflowError"]
+    pieces = []
+    for number, (run, last) in enumerate(stretches):
+        fields = []
+        for column in run:
+            _, size, expression = _WRITTEN[kinds[column]]
+            fields.append(f"{size}, {expression.replace('v', f'v{column}', 1)}")
+        fields += [] if last is None else [f"n{last}"]
+        pieces.append(f"pack{number}({{}}{', '.join(fields)})")
+        if last is not None:
+            pieces.append(f"x{last}")
+    lines += [
+        "   except Exception:",
+        "    append(slow(row, len(out)))",
+        "  return join(out)",
+        " return write",
+    ]
+    return "\n".join(lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 from typing import NamedTuple
 
-__all__ = ["CODECS", "SQL_ASCII", "Codec", "codec_of", "python_codec"]
+__all__ = ["CODECS", "NO_CODEC", "SQL_ASCII", "Codec", "codec_of", "python_codec"]
 
 
 class Codec(NamedTuple):
@@ -21,6 +21,9 @@ class Codec(NamedTuple):
 
 #: bytes of an unknown encoding: UTF-8 where they are, kept as surrogates where they are not
 SQL_ASCII = Codec("utf-8", "surrogateescape")
+#: an encoding that has a meaning, but no codec here: what is read can be sent back unchanged, and
+#: nothing but ASCII can be sent that was not read: it would be stored as something else
+NO_CODEC = Codec("ascii", "surrogateescape")
 
 #: `pg_encoding_to_char` -> Python's codec. Absent: EUC_TW and MULE_INTERNAL (no codec).
 CODECS: dict[str, str] = {
@@ -86,8 +89,9 @@ def python_codec(name: str) -> str | None:
 def codec_of(name: str) -> Codec:
     """Return how to encode and decode under a reported `client_encoding`.
 
-    What Python has no codec for is treated as SQL_ASCII: nothing is lost either way, and
-    ASCII reads as itself.
+    Nothing is lost where Python has no codec, and ASCII reads as itself.
     """
+    if name.upper() == "SQL_ASCII":
+        return SQL_ASCII
     codec = python_codec(name)
-    return SQL_ASCII if codec is None else Codec(codec, "strict")
+    return NO_CODEC if codec is None else Codec(codec, "strict")

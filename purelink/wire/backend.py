@@ -363,8 +363,10 @@ class _CopyResponse(Message):
         self.formats = tuple(formats)
 
     def body(self) -> bytes:
-        return bytes([self.format]) + uint16.pack(len(self.formats)) + b"".join(
-            map(int16.pack, self.formats)
+        return (
+            bytes([self.format])
+            + uint16.pack(len(self.formats))
+            + b"".join(map(int16.pack, self.formats))
         )
 
     @classmethod
@@ -571,8 +573,7 @@ def decode(tag: int, body: bytes) -> Message:
     kind = MESSAGES.get(tag)
     if kind is None:
         raise RemoteProtocolError(
-            "unexpected response from server; first received character was"
-            f' "{codes.letter(tag)}"'
+            f'unexpected response from server; first received character was "{codes.letter(tag)}"'
         )
     return kind.decode(body)
 

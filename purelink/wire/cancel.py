@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from purelink.errors import (
-    ConnectionLost,
     Diagnostics,
     InterfaceError,
     OperationalError,
@@ -75,7 +74,7 @@ def cancel(
             raise
         yield Close()
     except OSError as error:
-        raise ConnectionLost(f"the cancel request failed: {error.strerror or error}") from error
+        raise OperationalError(f"the cancel request failed: {error.strerror or error}") from error
 
 
 def _request(data: bytes) -> Dialogue[None]:
@@ -96,4 +95,3 @@ def _request(data: bytes) -> Dialogue[None]:
         fields, _ = backend.read_fields(Body(said[5:], codes.ERROR_RESPONSE), "utf-8")
         raise server_error(Diagnostics(fields))
     raise RemoteProtocolError("unexpected response from server")
-

@@ -91,6 +91,7 @@ class Batch:
     def execute(self, answer: Answer, portal: bytes = b"", limit: int = 0) -> Batch:
         """Run the portal, for at most `limit` rows (0: all)."""
         self.pieces.append(frontend.Execute(portal, limit).encode())
+        answer.limited = limit > 0
         self.steps.append((legality.EXECUTE, answer))
         return self
 
@@ -216,8 +217,8 @@ def _broken(session: Session, error: OSError) -> ConnectionLost:
     return named
 
 
-def peek(session: Session, deliver: Callable[[], object] | None = None) -> Dialogue[None]:
-    """Take what has already come, without waiting for more.
+def peek(session: Session, deliver: Callable[[], object] | None = None) -> Dialogue[bool]:
+    """Take what has already come, without waiting for more; return whether there was anything.
 
     Raises:
         ConnectionLost, RemoteProtocolError: as `read`.
@@ -226,9 +227,11 @@ def peek(session: Session, deliver: Callable[[], object] | None = None) -> Dialo
         received = yield Exchange(b"", at_once=True)
     except OSError as error:
         raise _broken(session, error) from error
-    if received is not None:
-        session.receive(received)
-        yield from _told(session, deliver)
+    if received is None:
+        return False
+    session.receive(received)
+    yield from _told(session, deliver)
+    return True
 
 
 def until_idle(

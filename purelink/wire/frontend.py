@@ -257,8 +257,12 @@ class Bind(Message):
         portal, statement = body.string(), body.string()
         formats = tuple(body.int16() for _ in range(body.counted(2)))
         values = _values(body, body.counted(4))
-        return portal, statement, formats, values, tuple(
-            body.int16() for _ in range(body.counted(2))
+        return (
+            portal,
+            statement,
+            formats,
+            values,
+            tuple(body.int16() for _ in range(body.counted(2))),
         )
 
 

@@ -39,7 +39,11 @@ class Message:
         return tuple(getattr(self, name) for name in self.names)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Message) and type(self) is type(other) and self.fields() == other.fields()
+        return (
+            isinstance(other, Message)
+            and type(self) is type(other)
+            and self.fields() == other.fields()
+        )
 
     def __hash__(self) -> int:
         return hash((type(self), self.fields()))

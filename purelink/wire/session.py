@@ -81,8 +81,10 @@ class Answer:
         columns: of its rows; None where it has no row description.
         rows: decoded so far; a reader may take them out and leave an empty list.
         command_tag: as the server gave it, decoded; None where there is none.
-        error: the server's, to be raised by whoever reads the answer.
+        error: the server's, to be raised by whoever reads the answer; step: the state in which
+            it came (`legality.BIND` …).
         suspended: the row limit was reached; the portal can be executed again.
+        limited: it was executed with a row limit.
         parameter_oids: from a described statement.
         value: a function call's result, or None.
         decoder: decodes its rows.
@@ -95,9 +97,11 @@ class Answer:
         "decoder",
         "error",
         "formats",
+        "limited",
         "outcome",
         "parameter_oids",
         "rows",
+        "step",
         "suspended",
         "value",
         "value_error",
@@ -113,8 +117,10 @@ class Answer:
         self.rows: list[Any] = []
         self.command_tag: str | None = None
         self.error: DatabaseError | None = None
+        self.step: str | None = None
         self.value_error: DatabaseError | None = None
         self.suspended = False
+        self.limited = False
         self.parameter_oids: tuple[int, ...] | None = None
         self.formats: tuple[int, tuple[int, ...]] | None = None
         self.value: bytes | None = None
@@ -132,7 +138,8 @@ class Session:
         ceiling: the longest message believed, in bytes.
 
     Attributes:
-        parameters: what the server reported (ParameterStatus), by its own names.
+        parameters: what the server reported (ParameterStatus), by its own names; changes: how
+            often it did, so that what was made for the old ones is known to be old.
         pid, key: of the BackendKeyData; None where none came.
         transaction_status: "I", "T" or "E" as of the last ReadyForQuery; None before.
         protocol: the version in force, e.g. 0x00030000.
@@ -142,6 +149,7 @@ class Session:
         answers: to what was asked, oldest first.
         notices: Diagnostics not delivered yet. notifications: not delivered yet.
         missing: bytes needed to complete the message under way; 0: not known.
+        received: how many bytes were taken in.
         fatal: the last FATAL or PANIC error, or the WARNING that announced the end.
         dying: the server said FATAL or PANIC: the end is all that may still come;
             farewell: how long it is waited for.
@@ -156,6 +164,7 @@ class Session:
         ceiling: int = codes.CEILING,
     ) -> None:
         self.parameters: dict[str, str] = {}
+        self.changes = 0
         self.pid: int | None = None
         self.key: bytes | None = None
         self.transaction_status: str | None = None
@@ -168,8 +177,10 @@ class Session:
         self.notifications: deque[Notification] = deque()
         self.copied: list[bytes] = []
         self.missing = 0
+        self.received = 0
         self.fatal: Diagnostics | None = None
         self.dying = False
+        self.replication = False
         self.farewell: Limit | None = None
         self.unsettled = False
         self.failure: BaseException | None = None
@@ -354,11 +365,17 @@ class Session:
             buffer = self._buffer + data if self._buffer else data
             position = self._parse(buffer)
             self._buffer = buffer[position:] if position < len(buffer) else b""
-        except RemoteProtocolError as error:
-            self.end(error)
-            raise
+            self.received += len(data)
         except MemoryError as error:
             raise self.exhausted() from error
+        except BaseException as error:
+            # A violation; or an interrupt, and nobody knows how far it let us come.
+            self.end(error)
+            raise
+        except BaseException as error:
+            # An interrupt in the middle of a message: nobody knows which byte comes next.
+            self.end(error)
+            raise
 
     def exhausted(self) -> OperationalError:
         """End the session for want of memory, giving back what its answers hold; return the error.
@@ -440,6 +457,8 @@ class Session:
     def _message(self, tag: int, data: bytes) -> None:
         body = Body(data, tag)
         if tag in codes.ASYNCHRONOUS and self.state not in _BEFORE_SESSION:
+            if tag == codes.NOTIFICATION_RESPONSE and self.state in _STARTING:
+                raise self._unexpected(tag)
             _ASYNCHRONOUS[tag](self, body)
             return
         following = legality.HEARD[self.state].get(tag)
@@ -448,7 +467,7 @@ class Session:
                 self._last_words(body)
                 return
             raise self._unexpected(tag)
-        if tag == codes.DATA_ROW:
+        if tag == codes.DATA_ROW or (tag == codes.COPY_BOTH_RESPONSE and not self.replication):
             # With a row description the rows were decoded where they stand (`_rows`).
             raise self._unexpected(tag)
         _HEARD[tag](self, body)
@@ -480,9 +499,7 @@ class Session:
                 'server sent data ("D" message) without prior row description ("T" message)'
             )
         if self.state is legality.IDLE:
-            return RemoteProtocolError(
-                f"message type 0x{tag:02x} arrived from server while idle"
-            )
+            return RemoteProtocolError(f"message type 0x{tag:02x} arrived from server while idle")
         return RemoteProtocolError(
             f'unexpected response from server; first received character was "{letter}"'
         )
@@ -526,6 +543,7 @@ class Session:
                 self.answers.append(answer)
         answer.outcome = "error"
         answer.error = server_error(diagnostics)
+        answer.step = self.state
         answer.complete = True
         self._decoder = None
         if self.state in _SIMPLE or self._after_copy is legality.SIMPLE_MORE:
@@ -545,6 +563,7 @@ class Session:
         if key not in self.parameters and len(self.parameters) >= _PARAMETERS_AT_MOST:
             raise RemoteProtocolError("the server reported too many parameters")
         self.parameters[key] = text
+        self.changes += 1
         if key == "client_encoding" and self._encoding_for is not None:
             self.encoding, self.encoding_errors = self._encoding_for(text)
 
@@ -654,6 +673,9 @@ class Session:
 
     def _portal_suspended(self, body: Body) -> None:
         body.end()
+        if self._answer is None or not self._answer.limited:
+            # Nobody asked for a part: taken for the whole, rows would be lost in silence.
+            raise self._unexpected(body.tag)
         self._finish("rows").suspended = True
 
     def _bare(self, body: Body) -> None:
@@ -755,9 +777,7 @@ class _Discard:
         return position
 
 
-_BEFORE_SESSION = frozenset(
-    {legality.STARTUP, legality.NEGOTIATED, legality.AUTH, legality.CLOSED}
-)
+_BEFORE_SESSION = frozenset({legality.STARTUP, legality.NEGOTIATED, legality.AUTH, legality.CLOSED})
 #: what a ReadyForQuery ends
 _BEFORE_IDLE = frozenset(
     {
@@ -773,6 +793,7 @@ _SIMPLE = frozenset(
     {legality.SIMPLE, legality.SIMPLE_ROWS, legality.SIMPLE_MORE, legality.SIMPLE_FAILED}
 )
 
+_STARTING = frozenset({legality.AUTHENTICATED, legality.KEYED})
 _COPYING = frozenset(
     {
         legality.COPY_IN,

@@ -221,9 +221,7 @@ def _negotiated(data: bytes, requested: int, minimum: int) -> int:
             raise invalid(
                 f'server reported unsupported parameter name without a "_pq_." prefix ("{name}")'
             )
-        raise invalid(
-            f'server reported an unsupported parameter that was not requested ("{name}")'
-        )
+        raise invalid(f'server reported an unsupported parameter that was not requested ("{name}")')
     try:
         body.end()
     except RemoteProtocolError:

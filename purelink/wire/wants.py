@@ -247,9 +247,7 @@ class Compute(Want):
 
     __slots__ = ("args", "function")
 
-    def __init__(
-        self, function: Callable[..., T], *args: Any, limit: Limit | None = None
-    ) -> None:
+    def __init__(self, function: Callable[..., T], *args: Any, limit: Limit | None = None) -> None:
         self.function = function
         self.args = args
         self.limit = limit

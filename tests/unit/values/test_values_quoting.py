@@ -115,14 +115,21 @@ def test_every_codec_of_the_table_exists_here() -> None:
         assert codec_of(name) == (codec, "strict")
 
 
-@pytest.mark.parametrize(
-    "name", ["SQL_ASCII", "MULE_INTERNAL", "EUC_TW", "zlib_codec", "", "rot13"]
-)
-def test_an_unknown_encoding_is_treated_as_sql_ascii(name: str) -> None:
+@pytest.mark.parametrize("name", ["MULE_INTERNAL", "EUC_TW", "zlib_codec", "", "rot13"])
+def test_an_encoding_without_codec_sends_ascii_and_what_it_read(name: str) -> None:
     assert python_codec(name) is None
-    assert codec_of(name) == ("utf-8", "surrogateescape")
+    codec = codec_of(name)
+    assert codec == ("ascii", "surrogateescape")
+    assert b"a\xc3\xa4".decode(*codec).encode(*codec) == b"a\xc3\xa4"
+    with pytest.raises(UnicodeEncodeError):
+        "ä".encode(*codec)
+
+
+def test_sql_ascii_has_no_codec_either() -> None:
+    assert python_codec("SQL_ASCII") is None
+    assert codec_of("sql_ascii") == ("utf-8", "surrogateescape")
 
 
 def test_a_codec_that_this_python_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CODECS, "EUC_JIS_2004", "no_such_codec")
-    assert codec_of("EUC_JIS_2004") == ("utf-8", "surrogateescape")
+    assert codec_of("EUC_JIS_2004") == ("ascii", "surrogateescape")
