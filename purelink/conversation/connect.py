@@ -366,6 +366,7 @@ class _Attempt:
         if self.method == "tls":
             yield from self._secure()
         session = Session(codec_of)
+        session.replication = bool(self.settings["replication"])
         authentication = self._authentication()
         try:
             minimum = _VERSIONS[self.settings["min_protocol_version"] or "3.0"]

@@ -54,7 +54,8 @@ class Statement:
         declared: the type OIDs that Parse declared, 0: left to the server; parameter_oids: as
             the server described them, None until it did.
         columns: of its rows, in the format asked for; None: it returns none, or is not described.
-        reading: what `decoder` was made for; `decoder` is made anew when that has changed.
+        reading: `session.changes` when `decoder` was made; it is made anew when that is past.
+        under: client_encoding, DateStyle and IntervalStyle of then.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Statement:
         "reading",
         "result_formats",
         "sql",
+        "under",
     )
 
     def __init__(
@@ -86,7 +88,8 @@ class Statement:
         self.parameter_oids: tuple[int, ...] | None = None
         self.columns: tuple[Column, ...] | None = None
         self.decoder: RowDecoder | None = None
-        self.reading: object = None
+        self.reading: int | None = None
+        self.under: tuple[str, ...] = ()
         #: the answer to its first execution, while its description is on the way
         self.leader: Answer | None = leader
 
@@ -121,6 +124,11 @@ def _in_format(column: Column, form: int) -> Column:
         table_column=column.table_column,
         format=form,
     )
+
+
+def _read_under(session: Session) -> tuple[str, ...]:
+    get = session.parameters.get
+    return session.encoding, get("DateStyle", "ISO, MDY"), get("IntervalStyle", "postgres")
 
 
 class _Following:
@@ -247,6 +255,7 @@ class Statements:
                 if statement.decoder is None or statement.reading != session.changes:
                     statement.decoder = decoder_for(statement.columns)
                     statement.reading = session.changes
+                    statement.under = _read_under(session)
                 answer.columns, answer.decoder = statement.columns, statement.decoder
             batch.pieces.append(statement.bind(parameters))
             batch.steps += ((legality.BIND, answer), (legality.EXECUTE, answer))

@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
 
 from purelink.conversation.outcomes import result_of
-from purelink.conversation.statements import CACHE_SIZE, Statements, retry_error
+from purelink.conversation.statements import CACHE_SIZE, Request, Statements, retry_error
 from purelink.errors import (
     DataError,
     Diagnostics,
@@ -211,6 +211,7 @@ class Talk:
         )
         for unnamed in (False, False, True):
             at_stake = session.transaction_status != "I"
+            changes = session.changes
             batch = self.batch()
             request = statements.add(
                 batch, sql, encoded, session, self.decoder_for, unnamed=unnamed
@@ -222,6 +223,8 @@ class Talk:
                 statements.settle(request)
             stale = request.stale()
             if stale is None:
+                if session.changes != changes:
+                    self._recall_reading(request)
                 break
             session.answers.clear()
             statements.lost(request, stale)
@@ -231,6 +234,13 @@ class Talk:
                 # Of the BEGIN that went out before it: nothing else was done in there.
                 yield from self.command("ROLLBACK")
         return result_of(request.answer, self._taken())
+
+    def _recall_reading(self, request: Request) -> None:
+        """Let `_check_reading` know under what a decoder was made that was at hand already."""
+        statement = request.statement
+        if self._read_under is None and statement is not None and statement.columns is not None:
+            styled = any(column.type_oid in STYLED for column in statement.columns)
+            self._read_under = statement.under if styled else statement.under[:1]
 
     def batch(self) -> Batch:
         """Return a batch that begins a transaction, if one is due, and closes what was evicted."""
@@ -346,6 +356,7 @@ class Talk:
                 order, since nobody wants it to take effect any more. The connection is closed.
         """
         session = self.session
+        self.holder = None
         self.outcome = "unknown"
         if not session.closed and not unsent:
             try:

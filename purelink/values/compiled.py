@@ -9,7 +9,7 @@ Compiling takes 0.3 to 1 ms, so what was made is kept, a bounded number of shape
 from __future__ import annotations
 
 from struct import Struct
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Container, Iterable, Sequence
 
 __all__ = [
     "BOOL",
@@ -47,6 +47,8 @@ _VALUES = {
 #: digits that surely fit
 _DIGITS = {INT2_TEXT: 4, INT4_TEXT: 9, INT8_TEXT: 18}
 
+#: libpq's own bound of a message's length word
+MAX_MESSAGE = 0x3FFFFFFF
 #: shapes whose code is kept
 _MOST = 256
 
@@ -84,12 +86,14 @@ def _made(name: str, source: str, names: dict[str, object]) -> Any:
 # -- rows ----------------------------------------------------------------------------------
 
 
-def _stretches(kinds: tuple[int, ...]) -> list[tuple[list[int], int | None]]:
+def _stretches(
+    kinds: tuple[int, ...], fixed: Container[int] = FIXED
+) -> list[tuple[list[int], int | None]]:
     """Cut a shape: runs of fixed widths, each with the column of another kind that ends it."""
     found: list[tuple[list[int], int | None]] = []
     run: list[int] = []
     for number, kind in enumerate(kinds):
-        if kind in FIXED:
+        if kind in fixed:
             run.append(number)
         else:
             found.append((run, number))
@@ -222,59 +226,61 @@ def _value_source(kind: int, column: int) -> list[str]:
 
 # -- parameters and COPY -------------------------------------------------------------------
 
-# Kinds of what is written, beside the fixed widths above: a `struct` code, and the expression
-# that makes its argument of `v`. It must raise for whatever PostgreSQL would not mean by it.
+# Kinds of what is written, beside the fixed widths above: the letter of `struct`, the width, and
+# the expression that makes its argument, which raises for what has no such value. The others
+# are `SINGLE`, `CHARACTERS` among them.
 FLOAT4, DATE, TIMESTAMP, TIMESTAMPTZ, UUID = range(8, 13)
 _WRITTEN: dict[int, tuple[str, int, str]] = {
-    **{kind: (code, size, "v") for kind, (code, size) in FIXED.items()},
-    BOOL: ("B", 1, "bits[v]"),
-    FLOAT4: ("f", 4, "v"),
-    DATE: ("i", 4, "v.toordinal() - 730120"),  # of 2000-01-01
-    TIMESTAMP: ("q", 8, "micros(v - naive)"),
-    TIMESTAMPTZ: ("q", 8, "micros(v - aware)"),
-    UUID: ("16s", 16, "v.int.to_bytes(16, 'big')"),
+    **{kind: (code, size, "{v}") for kind, (code, size) in FIXED.items()},
+    BOOL: ("B", 1, "bits[{v}]"),
+    FLOAT4: ("f", 4, "{v}"),
+    DATE: ("i", 4, "{v}.toordinal() - 730120"),  # 2000-01-01
+    TIMESTAMP: ("q", 8, "micros({v} - naive)"),
+    TIMESTAMPTZ: ("q", 8, "micros({v} - aware)"),
+    UUID: ("16s", 16, "{v}.int.to_bytes(16, 'big')"),
 }
+WRITTEN = frozenset(_WRITTEN)
 
-#: `encode(rows) -> bytes`
+#: `write(rows) -> bytes`
 RowWriter = Callable[["Iterable[Any]"], bytes]
 
-_writers: dict[tuple[int, ...], Callable[..., RowWriter]] = {}
+_writers: dict[tuple[bool, tuple[int, ...]], Callable[..., RowWriter]] = {}
 
 
 def row_writer(
     kinds: tuple[int, ...],
-    *,
-    ready: tuple[Callable[[Any], bytes | None], ...],
+    ready: Sequence[Callable[[Any], bytes | None]],
     slow: Callable[[Any, int], bytes],
     head: bytes,
     tail: bytes,
+    *,
     message: bool,
 ) -> RowWriter:
     """Return the function that writes rows of these kinds, one after the other.
 
     Args:
-        kinds: one for each column; those of no fixed width are `SINGLE`.
-        ready: for each column of kind `SINGLE`, what makes its bytes, None for NULL.
-        slow: writes the row (and its index) that the quick way objects to.
-        head: stands before each row's values; of a message, behind its tag and length.
-        tail: stands behind them.
-        message: rows are Bind messages, `head` to the last value.
+        kinds: one for each column, at least one: of `WRITTEN`, or `SINGLE`.
+        ready: for each column of kind `SINGLE`, what makes a value's bytes, or None for NULL.
+        slow: writes the row, given with its index, that the quick way objects to.
+        head: stands before the values; in a message, behind its tag and length.
+        tail: stands behind them; in a message, its last two bytes and whatever follows it.
+        message: rows are Bind messages.
     """
-    make = _writers.get(kinds)
+    make = _writers.get((message, kinds))
+    stretches = _stretches(kinds, WRITTEN)
     if make is None:
         if len(_writers) >= _MOST:
             _writers.clear()
-        make = _writers[kinds] = _made("make", _writer_source(kinds), _writer_names())
-    stretches = _stretches(kinds)
-    packs = []
-    fixed = 4 + len(head)
+        source = _writer_source(kinds, message=message)
+        make = _writers[message, kinds] = _made("make", source, _writer_names())
+    packs, size = [], 4 + len(head) + 2
     for number, (run, last) in enumerate(stretches):
         layout = "".join(["i" + _WRITTEN[kinds[column]][0] for column in run])
         layout += "" if last is None else "i"
-        fixed += Struct(">" + layout).size
+        size += Struct(">" + layout).size
         before = "" if number else f"{'Bi' if message else ''}{len(head)}s"
         packs.append(Struct(">" + before + layout).pack)
-    return make(packs, ready, slow, head, tail, fixed, message)
+    return make(packs, ready, slow, head, tail, size)
 
 
 def _writer_names() -> dict[str, object]:
@@ -293,17 +299,25 @@ def _writer_names() -> dict[str, object]:
     }
 
 
-def _writer_source(kinds: tuple[int, ...]) -> str:
+def _writer_source(kinds: tuple[int, ...], *, message: bool) -> str:
     """Return the source of `make(packs …)`, which returns the writer.
 
-    The row's `struct` calls are the checks: what is no integer, or too large for its type, makes
-    them raise. So does a row of another number of values.
+    The calls of `struct` are checks as well: they raise for what is no integer, or too large for
+    its type. So does a row of another number of values.
     """
-    stretches = _stretches(kinds)
-    values = "".join([f"v{number}, " for number in range(len(kinds))])
-    loose = [number for number, kind in enumerate(kinds) if kind not in FIXED_WRITTEN]
+    stretches = _stretches(kinds, WRITTEN)
+    loose = [number for number, kind in enumerate(kinds) if kind not in WRITTEN]
+    pieces = []
+    for number, (run, last) in enumerate(stretches):
+        fields = [] if number else ["66, size, head" if message else "head"]
+        for column in run:
+            _, width, expression = _WRITTEN[kinds[column]]
+            fields.append(f"{width}, {expression.format(v=f'v{column}')}")
+        fields += [] if last is None else [f"n{last}"]
+        pieces.append(f"pack{number}({', '.join(fields)})")
+        pieces += [] if last is None else [f"x{last}"]
     lines = [
-        "def make(packs, ready, slow, head, tail, fixed, message):",
+        "def make(packs, ready, slow, head, tail, fixed):",
         f" {''.join([f'pack{number}, ' for number in range(len(stretches))])} = packs",
         *([f" {''.join([f'r{number}, ' for number in loose])} = ready"] if loose else []),
         " def write(rows):",
@@ -311,32 +325,21 @@ def _writer_source(kinds: tuple[int, ...]) -> str:
         "  append = out.append",
         "  for row in rows:",
         "   try:",
-        f"    {values} = row",
+        f"    {''.join([f'v{number}, ' for number in range(len(kinds))])} = row",
         "    size = fixed",
     ]
     for number in loose:
         lines += [
             f"    x{number} = r{number}(v{number})",
             f"    if x{number} is None:",
-            f"     x{number} = b''",
-            f"     n{number} = -1",
+            f"     x{number}, n{number} = b'', -1",
             "    else:",
             f"     n{number} = len(x{number})",
             f"     size += n{number}",
         ]
-    if loose:
-        lines += ["    if size > most:", "     raise OverflowError"]
-    pieces = []
-    for number, (run, last) in enumerate(stretches):
-        fields = []
-        for column in run:
-            _, size, expression = _WRITTEN[kinds[column]]
-            fields.append(f"{size}, {expression.replace('v', f'v{column}', 1)}")
-        fields += [] if last is None else [f"n{last}"]
-        pieces.append(f"pack{number}({{}}{', '.join(fields)})")
-        if last is not None:
-            pieces.append(f"x{last}")
     lines += [
+        *(["    if size > most:", "     raise OverflowError"] if loose else []),
+        f"    append(join(({', '.join(pieces)}, tail)))",
         "   except Exception:",
         "    append(slow(row, len(out)))",
         "  return join(out)",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from purelink.values.ranges import Multirange, Range
 
-__all__ = ["MAX_PARAMETERS", "Json", "Jsonb", "Parameter", "encode", "encode_parameters"]
+__all__ = ["MAX_PARAMETERS", "Json", "Jsonb", "Parameter", "encode", "encode_parameters", "text_form"]
 
 #: the protocol counts parameters in sixteen bits
 MAX_PARAMETERS = 65535
@@ -97,6 +97,15 @@ def encode_parameters(
     if len(encoded) > MAX_PARAMETERS:
         raise InterfaceError(f"number of parameters must be between 0 and {MAX_PARAMETERS}")
     return encoded
+
+
+def text_form(value: object, place: str) -> str:
+    """Return the text of a value that is not None, as PostgreSQL's input function reads it.
+
+    Raises:
+        InterfaceError: as `encode`; the text names `place`.
+    """
+    return _element(value, place).text
 
 
 def _parameter(value: object, place: str, encoding: str, errors: str) -> Parameter:

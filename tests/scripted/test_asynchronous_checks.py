@@ -67,7 +67,7 @@ def test_check_065_between_any_two_messages(face: Face) -> None:
         connection.notice_handlers.append(heard.append)
         assert connection.script("select")[0].rows == [("x",), ("y",)]
         assert [notice.message_primary for notice in heard] == ["look out"] * 4
-        assert connection.notifications == [Notification(77, "channel", "pay")] * 4
+        assert list(connection.notifications) == [Notification(77, "channel", "pay")] * 4
         assert connection.parameters["TimeZone"] == "Asia/Tokyo"
 
 

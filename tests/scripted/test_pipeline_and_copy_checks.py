@@ -481,6 +481,7 @@ def test_check_104_streaming_replication(face: Face) -> None:
     script = [hello(), answer(COPY_BOTH, keepalive), expect(CopyData), expect(CopyDone)]
     with Backend([*script, send(DATA, end), IN_STEP, until_closed()]) as server:
         line = Line(face, server)
+        line.session.replication = True
         begun = line.begin()
         assert begun.outcome == "copy-both"
         assert line.session.copied == [b"k" + b"\0" * 16 + b"\x01"]

@@ -247,6 +247,7 @@ def test_copy_out_that_nobody_reads(bytewise: bool) -> None:
 
 def test_copy_both_that_nobody_expected() -> None:
     session = idle()
+    session.replication = True
     dialogue = dialogues.until_idle(session, data=asked(session))
     _, written = drive(dialogue, COPY_BOTH, COPY_DATA + COPY_DONE + complete("COPY 0") + READY)
     assert written == QUERY + FAIL

@@ -272,6 +272,7 @@ def test_check_078_empty_text() -> None:
 
 def test_check_081_row_limit() -> None:
     first, second = Answer(), Answer()
+    first.limited = second.limited = True
     head = PARSED + BOUND + rows() + row(b"1") + row(b"2") + SUSPENDED
     session = batch(*whole(first), (S, None), data=head + READY_IN_TRANSACTION)
     assert (first.suspended, first.complete, len(first.rows)) == (True, True, 2)
@@ -282,6 +283,12 @@ def test_check_081_row_limit() -> None:
     session.receive(row(b"4") + complete("SELECT 1") + READY)
     assert (second.suspended, second.complete) == (False, True)
     assert second.rows == [(b"3",), (b"4",)]
+
+
+def test_a_part_that_nobody_asked_for_is_refused() -> None:
+    head = PARSED + BOUND + rows() + row(b"1")
+    with pytest.raises(RemoteProtocolError, match='first received character was "s"'):
+        batch(*whole(Answer()), (S, None), data=head + SUSPENDED)
 
 
 def test_check_082_close() -> None:
@@ -434,12 +441,16 @@ def test_check_099_a_query_during_copy() -> None:
 
 
 def test_check_104_copy_both() -> None:
-    session = simple(COPY_BOTH + COPY_DATA)
+    session = simple()
+    session.replication = True
+    session.receive(COPY_BOTH + COPY_DATA)
     session.end_copy()
     session.receive(COPY_DATA + COPY_DONE + complete("COPY 0") + complete("START_REPLICATION"))
     session.receive(READY)
     assert [answer.command_tag for answer in session.answers] == ["COPY 0", "START_REPLICATION"]
-    session = simple(COPY_BOTH + COPY_DATA + COPY_DONE)
+    session = simple()
+    session.replication = True
+    session.receive(COPY_BOTH + COPY_DATA + COPY_DONE)
     session.end_copy()
     session.receive(complete("START_STREAMING") + READY)
     assert session.idle

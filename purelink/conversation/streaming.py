@@ -1,0 +1,162 @@
+"""Rows as a stream: a portal that is executed some rows at a time, in bounded memory.
+
+Floor 3, pure. The statement is told once; each fetch takes the next `chunk` rows, and asks for
+those after them before it hands its own out, so that the server works meanwhile. What is held is
+two chunks at most. Leaving early closes the portal: nothing is cancelled, so a transaction goes on.
+No Sync is said before the end, so outside a transaction the statement is one by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Sequence
+
+from purelink.conversation.outcomes import first_error
+from purelink.errors import InterfaceError
+from purelink.values.parameters import encode_parameters
+from purelink.wire import dialogues, legality
+from purelink.wire.dialogues import Batch
+from purelink.wire.session import Answer
+
+if TYPE_CHECKING:
+    from purelink.conversation.talk import Talk
+    from purelink.wire.backend import Column
+    from purelink.wire.wants import Dialogue
+
+__all__ = ["CHUNK", "Streaming"]
+
+#: Rows taken at a time, unless told otherwise.
+CHUNK = 1000
+#: The protocol counts them in 31 bits.
+CHUNK_AT_MOST = 0x7FFFFFFF
+
+
+class Streaming:
+    """One statement whose rows are fetched as they are needed.
+
+    Args:
+        chunk: rows taken at a time, at least 1; at most two chunks are in memory.
+
+    Attributes:
+        columns: of its rows; None before it began, and where it returns none.
+        command_tag: of its last Execute, once it has ended; its count is of the last rows only.
+
+    Raises:
+        InterfaceError: `chunk` is no such number.
+    """
+
+    refusal = "a stream is open on this connection: read it to its end, or close it first"
+
+    def __init__(
+        self, talk: Talk, sql: str, parameters: Sequence[object] = (), chunk: int = CHUNK
+    ) -> None:
+        if not isinstance(chunk, int) or not 1 <= chunk <= CHUNK_AT_MOST:
+            raise InterfaceError(f"a stream's chunk must be 1 to {CHUNK_AT_MOST} rows")
+        self._talk = talk
+        self._sql = sql
+        self._parameters = parameters
+        self._chunk = chunk
+        self._begun = False
+        #: what the next rows are awaited by; None: nothing is on its way
+        self._ahead: Answer | None = None
+        self.columns: tuple[Column, ...] | None = None
+        self.command_tag: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """It has begun and not ended: the connection is its own."""
+        return self._talk.holder is self
+
+    def begin(self) -> Dialogue[None]:
+        """Send the statement and wait for its first rows; the second time nothing happens.
+
+        Raises:
+            As `Talk.query`.
+        """
+        if self._begun:
+            return
+        talk, session = self._talk, self._talk.session
+        self._begun = True
+        text = session.text(self._sql, "the query")
+        encoded = encode_parameters(
+            self._parameters, encoding=session.encoding, errors=session.encoding_errors
+        )
+        batch, answer = talk.batch(), Answer()
+        batch.parse(answer, b"", text, tuple([oid for oid, _, _ in encoded]))
+        batch.bind(
+            answer,
+            b"",
+            tuple([form for _, form, _ in encoded]),
+            tuple([value for _, _, value in encoded]),
+        )
+        batch.describe_portal(answer).execute(answer, limit=self._chunk).flush()
+        data = dialogues.ask(session, batch, talk.decoder_for)
+        talk.holder = self
+        self._ahead = answer
+        yield from self._await(answer, data)
+        self.columns = answer.columns
+
+    def fetch(self) -> Dialogue[list[tuple[Any, ...]]]:
+        """Return the next rows, at most `chunk`; an empty list at the end.
+
+        Raises:
+            As `Talk.query`, whenever the server says so; the connection is in step then.
+            InterfaceError: it was left in the middle of a fetch, or closed.
+        """
+        yield from self.begin()
+        if not self.open:
+            if self.command_tag is None:
+                raise InterfaceError("this stream is over: it was closed before its end")
+            return []
+        answer = self._ahead
+        assert answer is not None
+        yield from self._await(answer)
+        rows = answer.rows
+        if answer.suspended:
+            yield from self._ask_for_more(answer)
+        else:
+            self.command_tag = answer.command_tag or ""
+            yield from self._end()
+        return rows
+
+    def _ask_for_more(self, before: Answer) -> Dialogue[None]:
+        session = self._talk.session
+        after = self._ahead = Answer(before.columns, before.decoder)
+        batch = Batch().execute(after, limit=self._chunk).flush()
+        yield from dialogues.send(dialogues.ask(session, batch, self._talk.decoder_for))
+
+    def _await(self, answer: Answer, data: bytes = b"") -> Dialogue[None]:
+        """Read until the answer is whole; if it is an error, end the stream and raise it."""
+        talk, session = self._talk, self._talk.session
+        if data:
+            yield from dialogues.read(session, talk.deliver, data=data)
+        while not answer.complete and answer.formats is None:
+            if session.closed:
+                raise session.gone()
+            yield from dialogues.read(session, talk.deliver)
+        error = first_error(session.answers)
+        if error is not None:
+            yield from self._end()
+            raise error
+        session.answers.clear()
+
+    def _end(self) -> Dialogue[None]:
+        """Say Sync, after closing the portal where it may still be open; be in step."""
+        talk, session = self._talk, self._talk.session
+        data = b""
+        if session.state in (legality.OPEN, legality.EXECUTE, legality.EXECUTE_ROWS):
+            batch = Batch().close(None, b"P", b"").sync()
+            data = dialogues.ask(session, batch, talk.decoder_for)
+        self._ahead = None
+        yield from dialogues.until_idle(session, talk.deliver, data=data)
+        session.answers.clear()
+        talk.holder = None
+
+    def close(self) -> Dialogue[None]:
+        """Leave it: rows on their way are dropped, the connection is in step afterwards.
+
+        Raises:
+            ConnectionLost, RemoteProtocolError: the connection is over.
+        """
+        self._begun = True
+        if self.open:
+            yield from self._end()

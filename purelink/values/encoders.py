@@ -1,0 +1,284 @@
+"""Many rows of Python values to bytes: Bind and Execute messages, and COPY's three forms of rows.
+
+Floor 1, pure. An encoder is made for a tuple of types, compiled for the quick case (values of
+just the expected Python types, in binary where that is cheap); a row it objects to is written
+the careful way, value by value. Both mean the same to the server; where not even the careful
+way can write a value the whole call raises, so that nothing of it was sent.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Callable, Sequence
+
+from purelink.errors import InterfaceError
+from purelink.values import compiled, oids
+from purelink.values.parameters import MAX_PARAMETERS, encode, encode_parameters, text_form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from purelink.values.compiled import RowWriter
+
+__all__ = [
+    "COPY_BINARY_HEADER",
+    "COPY_BINARY_TRAILER",
+    "batch_encoder",
+    "copy_encoder",
+    "copy_text_encoder",
+]
+
+#: signature, flags, length of the header's extension: before the first binary row of a COPY
+COPY_BINARY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+#: after the last
+COPY_BINARY_TRAILER = b"\xff\xff"
+
+_WORD = Struct(">i").pack
+_NULL = b"\xff\xff\xff\xff"
+#: Execute of the unnamed portal, all rows
+_EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"
+
+_KINDS = {
+    oids.BOOL: compiled.BOOL,
+    oids.INT2: compiled.INT2,
+    oids.INT4: compiled.INT4,
+    oids.INT8: compiled.INT8,
+    oids.OID: compiled.UINT4,
+    oids.FLOAT4: compiled.FLOAT4,
+    oids.FLOAT8: compiled.FLOAT8,
+    oids.DATE: compiled.DATE,
+    oids.TIMESTAMP: compiled.TIMESTAMP,
+    oids.TIMESTAMPTZ: compiled.TIMESTAMPTZ,
+    oids.UUID: compiled.UUID,
+}
+_CHARACTERS = frozenset((oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME))
+
+_Ready = Callable[[Any], "bytes | None"]
+
+
+def batch_encoder(
+    types: Sequence[int],
+    *,
+    statement: bytes = b"",
+    encoding: str = "utf-8",
+    errors: str = "strict",
+) -> RowWriter:
+    """Return `encode(rows) -> bytes`: a Bind and an Execute message for each row.
+
+    Args:
+        types: OIDs of the statement's parameters, as ParameterDescription gave them.
+        statement: its name, in the client encoding, without a NUL.
+        encoding: Python's codec for client_encoding (`encodings.codec_of`).
+        errors: its error handler.
+
+    Results are asked for as text. The caller sends Sync, and batches as he likes: about a
+    thousand rows at once are good. Where a type has no cheap binary form, parameters go as text.
+
+    Raises (the encoder):
+        InterfaceError: a row has the wrong number of values, or one that cannot be sent.
+    """
+    count = len(types)
+    names = b"\0" + statement + b"\0"
+    number = _int16(count)
+
+    def slow(row: Any, index: int) -> bytes:
+        _check_count(row, count, index)
+        encoded = encode_parameters(row, encoding=encoding, errors=errors)
+        formats = b"".join([_int16(form) for _, form, _ in encoded])
+        values = b"".join([_field(value) for _, _, value in encoded])
+        body = names + number + formats + number + values + b"\0\0"
+        _check_size(len(body), index)
+        return b"B" + _WORD(len(body) + 4) + body + _EXECUTE
+
+    if not count:
+        return lambda rows: b"".join([slow(row, index) for index, row in enumerate(rows)])
+    kinds = tuple([_KINDS.get(oid, compiled.SINGLE) for oid in types])
+    ready = [_ready(oid, encoding, errors) for oid in types if oid not in _KINDS]
+    formats = [int(oid in _KINDS or oid in _CHARACTERS or oid == oids.BYTEA) for oid in types]
+    head = names + number + b"".join(map(_int16, formats)) + number
+    return compiled.row_writer(kinds, ready, slow, head, b"\0\0" + _EXECUTE, message=True)
+
+
+def copy_encoder(
+    types: Sequence[int], *, encoding: str = "utf-8", errors: str = "strict"
+) -> RowWriter | None:
+    """Return `encode(rows) -> bytes`: rows of COPY in binary; None where a type needs text.
+
+    Args:
+        types: OIDs of the columns. Binary is as strict as `struct`: each value must be of its
+            column's Python type (or None).
+        encoding: Python's codec for client_encoding (`encodings.codec_of`).
+        errors: its error handler.
+
+    `COPY_BINARY_HEADER` goes before the first row, `COPY_BINARY_TRAILER` behind the last.
+
+    Raises (the encoder):
+        InterfaceError: a row has the wrong number of values, or one that cannot be sent.
+    """
+    if not types or any(
+        oid not in _KINDS and oid not in _CHARACTERS and oid != oids.BYTEA for oid in types
+    ):
+        return None
+    kinds = tuple([_KINDS.get(oid, compiled.SINGLE) for oid in types])
+    ready = [_ready(oid, encoding, errors) for oid in types if oid not in _KINDS]
+    head = _int16(len(types))
+    singles: list[RowWriter] = []
+
+    def slow(row: Any, index: int) -> bytes:
+        _check_count(row, len(types), index)
+        if not singles:
+            singles.extend([_single(oid, encoding, errors) for oid in types])
+        values = []
+        for number, (oid, write, value) in enumerate(zip(types, singles, row), 1):
+            try:
+                values.append(_NULL if value is None else write([(value,)]))
+            except InterfaceError:
+                raise
+            except Exception:
+                raise InterfaceError(
+                    f"row {index + 1}: cannot send a value of type {type(value).__name__!r} as"
+                    f" column {number} of type {oids.kind_name(oid)} by COPY in binary"
+                ) from None
+        _check_size(sum(map(len, values)), index)
+        return head + b"".join(values)
+
+    return compiled.row_writer(kinds, ready, slow, head, b"", message=False)
+
+
+def _single(oid: int, encoding: str, errors: str) -> RowWriter:
+    """Return what writes a row of one value: its length word and bytes; raises anything."""
+
+    def refuse(row: Any, index: int) -> bytes:
+        raise ValueError
+
+    kind = _KINDS.get(oid, compiled.SINGLE)
+    ready = [] if oid in _KINDS else [_ready(oid, encoding, errors)]
+    return compiled.row_writer((kind,), ready, refuse, b"", b"", message=False)
+
+
+def _ready(oid: int, encoding: str, errors: str) -> _Ready:
+    """Return what makes the bytes of a value of no fixed width; it raises where in doubt."""
+
+    def characters(value: Any) -> bytes | None:
+        if value is None:
+            return None
+        if "\0" in value:
+            raise ValueError
+        return encoded(value, encoding, errors)
+
+    def octets(value: Any) -> bytes | None:
+        if value is None or type(value) is bytes:
+            return value
+        if isinstance(value, (bytearray, memoryview)):
+            return bytes(value)
+        raise TypeError
+
+    def other(value: Any) -> bytes | None:
+        _, form, data = encode(value, encoding=encoding, errors=errors)
+        if form:
+            raise TypeError
+        return data
+
+    if oid in _CHARACTERS:
+        encoded = str.encode
+        return characters
+    return octets if oid == oids.BYTEA else other
+
+
+def _int16(number: int) -> bytes:
+    if number > MAX_PARAMETERS:
+        raise InterfaceError(f"number of parameters must be between 0 and {MAX_PARAMETERS}")
+    return number.to_bytes(2, "big")
+
+
+def _field(value: bytes | None) -> bytes:
+    return _NULL if value is None else _WORD(len(value)) + value
+
+
+def _check_count(row: Any, count: int, index: int) -> None:
+    if len(row) != count:
+        raise InterfaceError(f"row {index + 1} has {len(row)} values, not {count}")
+
+
+def _check_size(size: int, index: int) -> None:
+    if size > compiled.MAX_MESSAGE - 4:
+        raise InterfaceError(f"row {index + 1} of {size} bytes is too large to be sent")
+
+
+# -- COPY in text --------------------------------------------------------------------------
+
+_ESCAPES = str.maketrans(
+    {
+        "\\": "\\\\",
+        "\t": "\\t",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\v": "\\v",
+    }
+)
+
+
+def _escaped(text: str) -> str:
+    # most values need none: looking is cheaper than translating
+    if "\\" in text or "\n" in text or "\t" in text or "\r" in text:
+        return text.translate(_ESCAPES)
+    return text
+
+
+def _none(value: None) -> str:  # noqa: ARG001
+    return "\\N"
+
+
+def _bool(value: bool) -> str:
+    return "t" if value else "f"
+
+
+def _other(value: object) -> str:
+    return _escaped(text_form(value, "a value of COPY"))
+
+
+#: exact types alone: a subclass may print itself otherwise
+_TEXTS: dict[type, Callable[[Any], str]] = {
+    type(None): _none,
+    bool: _bool,
+    float: float.__repr__,
+    str: _escaped,
+}
+
+
+def copy_text_encoder(
+    *, encoding: str = "utf-8", errors: str = "strict"
+) -> Callable[[Iterable[Sequence[object]]], bytes]:
+    r"""Return `encode(rows) -> bytes`: rows of COPY in text, with `\N` for NULL, tabs between.
+
+    Args:
+        encoding: Python's codec for client_encoding (`encodings.codec_of`).
+        errors: its error handler.
+
+    Raises (the encoder):
+        InterfaceError: a value that cannot be sent: of an unknown type, with a NUL, or with a
+            character that the encoding has not.
+    """
+    find = _TEXTS.get
+
+    def encode_rows(rows: Iterable[Sequence[object]]) -> bytes:
+        lines = ["\t".join([find(type(value), _other)(value) for value in row]) for row in rows]
+        if not lines:
+            return b""
+        lines.append("")
+        text = "\n".join(lines)
+        if "\0" in text:
+            raise InterfaceError(
+                "cannot send a NUL (0x00) by COPY in text: it cannot be part of a text value"
+            )
+        try:
+            return text.encode(encoding, errors)
+        except UnicodeError:
+            raise InterfaceError(
+                f"cannot send a value of COPY: it has a character that the session's encoding"
+                f" ({encoding}) has not"
+            ) from None
+
+    return encode_rows
