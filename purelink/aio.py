@@ -9,10 +9,15 @@ import asyncio
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
+from purelink.arequests import AsyncCopyOut, AsyncPipeline, AsyncStream
 from purelink.conversation.connect import connect as connecting
+from purelink.conversation.copying import CopyingOut, copy_in
+from purelink.conversation.many import execute_many
+from purelink.conversation.sources import lists_of
 from purelink.conversation.statements import CACHE_SIZE
+from purelink.conversation.streaming import CHUNK, Streaming
 from purelink.errors import Error, InterfaceError, LocalProtocolError, Timeout
 from purelink.face import Face, limit_of, plan_for, tracing
 from purelink.pumps.asynchronous import AsyncPump
@@ -20,6 +25,7 @@ from purelink.wire.tracing import Trace
 from purelink.wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable, Sequence
     from types import TracebackType
 
     from purelink.conversation.connect import Plan
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from purelink.result import Result
     from purelink.wire.session import Notification
     from purelink.wire.wants import Dialogue
+
+    Rows = Union[Iterable[Sequence[object]], AsyncIterable[Sequence[object]]]
 
 __all__ = ["AsyncConnection", "aconnect"]
 
@@ -175,6 +183,67 @@ class AsyncConnection(Face):
     ) -> list[Result]:
         """As `Connection.script`."""
         return await self.run(self._talk.script(sql), timeout)
+
+    def stream(
+        self, sql: str, *parameters: object, chunk: int = CHUNK, timeout: float | None = None
+    ) -> AsyncStream:
+        """As `Connection.stream`, for `async with` and `async for`."""
+        return AsyncStream(self, Streaming(self._talk, sql, parameters, chunk), timeout)
+
+    @overload
+    async def executemany(
+        self,
+        sql: str,
+        rows: Rows,
+        *,
+        returning: Literal[False] = ...,
+        timeout: float | None = ...,
+    ) -> int: ...
+
+    @overload
+    async def executemany(
+        self,
+        sql: str,
+        rows: Rows,
+        *,
+        returning: Literal[True],
+        timeout: float | None = ...,
+    ) -> Result: ...
+
+    async def executemany(
+        self,
+        sql: str,
+        rows: Rows,
+        *,
+        returning: bool = False,
+        timeout: float | None = None,
+    ) -> int | Result:
+        """As `Connection.executemany`; `rows` may be an async iterable."""
+        pull = lists_of(rows, "rows of parameters")
+        result = await self.run(execute_many(self._talk, sql, pull, returning=returning), timeout)
+        return result if returning else max(result.row_count, 0)
+
+    def pipeline(self, *, timeout: float | None = None) -> AsyncPipeline:
+        """As `Connection.pipeline`, for `async with`; `query` queues without waiting."""
+        return AsyncPipeline(self, timeout)
+
+    # -- COPY -------------------------------------------------------------------------------
+
+    async def copy_in(
+        self,
+        sql: str,
+        source: Any,
+        *,
+        types: Sequence[int] | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """As `Connection.copy_in`; `source` may be an async iterable, or an async file."""
+        pull = lists_of(source, "the source of a COPY")
+        return await self.run(copy_in(self._talk, sql, pull, types), timeout)
+
+    def copy_out(self, sql: str, *, timeout: float | None = None) -> AsyncCopyOut:
+        """As `Connection.copy_out`, for `async with` and `async for`."""
+        return AsyncCopyOut(self, CopyingOut(self._talk, sql), timeout)
 
     # -- transactions -----------------------------------------------------------------------
 

@@ -10,17 +10,23 @@ import os
 import sys
 import threading
 import warnings
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from purelink.conversation.connect import connect as connecting
+from purelink.conversation.copying import CopyingOut, copy_in
+from purelink.conversation.many import execute_many
+from purelink.conversation.sources import lists_of
 from purelink.conversation.statements import CACHE_SIZE
+from purelink.conversation.streaming import CHUNK, Streaming
 from purelink.errors import Error, LocalProtocolError, Timeout
 from purelink.face import Face, limit_of, plan_for, tracing
 from purelink.pumps.blocking import BlockingPump
+from purelink.requests import CopyOut, Pipeline, Stream
 from purelink.wire.tracing import Trace
 from purelink.wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
 
     from purelink.conversation.connect import Plan
@@ -208,6 +214,117 @@ class Connection(Face):
         Raises: as `query`; the error of the first statement that fails.
         """
         return self.run(self._talk.script(sql), timeout)
+
+    def stream(
+        self, sql: str, *parameters: object, chunk: int = CHUNK, timeout: float | None = None
+    ) -> Stream:
+        """Run a statement whose rows are fetched as they are needed, in bounded memory.
+
+        Nothing is sent before it is iterated over or entered; until its end, or `close`, the
+        connection is its own.
+
+        Args:
+            chunk: rows fetched at a time; twice as many are in memory at most.
+            timeout: seconds for each fetch.
+
+        Raises:
+            InterfaceError: `chunk` is no positive number.
+        """
+        return Stream(self, Streaming(self._talk, sql, parameters, chunk), timeout)
+
+    @overload
+    def executemany(
+        self,
+        sql: str,
+        rows: Iterable[Sequence[object]],
+        *,
+        returning: Literal[False] = ...,
+        timeout: float | None = ...,
+    ) -> int: ...
+
+    @overload
+    def executemany(
+        self,
+        sql: str,
+        rows: Iterable[Sequence[object]],
+        *,
+        returning: Literal[True],
+        timeout: float | None = ...,
+    ) -> Result: ...
+
+    def executemany(
+        self,
+        sql: str,
+        rows: Iterable[Sequence[object]],
+        *,
+        returning: bool = False,
+        timeout: float | None = None,
+    ) -> int | Result:
+        """Run a statement once for each row of parameters, in batches; all or nothing.
+
+        The server infers the parameters' types. In a transaction that is open already what was
+        done before an error stays to be rolled back, as ever.
+
+        Args:
+            rows: any iterable of sequences of parameters.
+            returning: keep the rows that the statement returns.
+
+        Returns:
+            the number of rows affected; with `returning` a `Result` with all rows returned.
+
+        Raises: as `query`; whatever `rows` raises.
+        """
+        pull = lists_of(rows, "rows of parameters")
+        result = self.run(execute_many(self._talk, sql, pull, returning=returning), timeout)
+        return result if returning else max(result.row_count, 0)
+
+    def pipeline(self, *, timeout: float | None = None) -> Pipeline:
+        """Return a block that queues statements and sends them together.
+
+        Args:
+            timeout: seconds for each sync.
+        """
+        return Pipeline(self, timeout)
+
+    # -- COPY -------------------------------------------------------------------------------
+
+    def copy_in(
+        self,
+        sql: str,
+        source: Any,
+        *,
+        types: Sequence[int] | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Run COPY … FROM STDIN; return the number of rows copied.
+
+        Args:
+            source: rows (an iterable of tuples or lists, written as the statement's options say:
+                text, CSV or binary), blocks (of bytes or str, split anywhere), a file, or one
+                bytes or str object.
+            types: OIDs of the columns, for rows in binary; None: the table is asked.
+
+        Raises:
+            DatabaseError: the server's, as soon as it is said.
+            InterfaceError: a row cannot be written; the statement is no COPY FROM STDIN.
+            Whatever `source` raises. The connection is in step in all cases.
+        """
+        pull = lists_of(source, "the source of a COPY")
+        return self.run(copy_in(self._talk, sql, pull, types), timeout)
+
+    def copy_out(self, sql: str, *, timeout: float | None = None) -> CopyOut:
+        """Run COPY … TO STDOUT: its blocks, its rows, or into a file.
+
+        Nothing is sent before it is iterated over, entered or read; until its end, or `close`,
+        the connection is its own.
+
+        Args:
+            timeout: seconds for each fetch.
+
+        Raises:
+            InterfaceError: the statement is no COPY TO STDOUT.
+        """
+        return CopyOut(self, CopyingOut(self._talk, sql), timeout)
 
     # -- transactions -----------------------------------------------------------------------
 

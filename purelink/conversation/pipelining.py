@@ -7,11 +7,11 @@ stretch is all or nothing outside a transaction, as the server makes it one of i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Sequence
 
 from purelink.conversation.outcomes import first_error, result_of
 from purelink.conversation.statements import retry_error
-from purelink.errors import InterfaceError, PipelineAborted
+from purelink.errors import Error, InterfaceError, PipelineAborted
 from purelink.values.parameters import encode_parameters
 from purelink.wire import dialogues
 from purelink.wire.dialogues import Batch
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from purelink.conversation.statements import Request
     from purelink.conversation.talk import Talk
     from purelink.result import Result
+    from purelink.values.parameters import Parameter
+    from purelink.wire.session import Answer
     from purelink.wire.wants import Dialogue
 
 __all__ = ["Handle", "Pipelining"]
@@ -53,12 +55,19 @@ class Handle:
             raise InterfaceError("not known yet: the pipeline is to be synced first")
         return self._result
 
-    def _settle(self, result: Result | None, error: BaseException | None) -> None:
+    def settle(self, result: Result | None, error: BaseException | None) -> None:
+        """Note what the statement gave, or what went wrong: for the pipeline alone."""
         self._result, self._error = result, error
 
     def __repr__(self) -> str:
         state = "failed" if self._error else "done" if self._result is not None else "queued"
         return f"<Handle {state}: {self.sql!r:.60}>"
+
+
+class _Queued(NamedTuple):
+    handle: Handle
+    encoded: list[Parameter]
+    request: Request
 
 
 class Pipelining:
@@ -68,8 +77,8 @@ class Pipelining:
 
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
-        self._batch: Batch | None = None
-        self._queued: list[tuple[Handle, Request]] = []
+        self._batch = Batch()
+        self._queued: list[_Queued] = []
 
     def __len__(self) -> int:
         """Return how many statements are queued."""
@@ -90,17 +99,18 @@ class Pipelining:
         encoded = encode_parameters(
             parameters, encoding=session.encoding, errors=session.encoding_errors
         )
+        handle = Handle(sql)
+        self._add(handle, encoded)
+        talk.holder = self
+        return handle
+
+    def _add(self, handle: Handle, encoded: list[Parameter]) -> None:
         # A batch of its own, so that one that cannot be sent leaves no trace among the others.
-        single = Batch()
-        request = talk.statements.add(single, sql, encoded, session, talk.decoder_for)
-        if self._batch is None:
-            talk.holder = self
-            self._batch = Batch()
+        talk, single = self._talk, Batch()
+        request = talk.statements.add(single, handle.sql, encoded, talk.session, talk.decoder_for)
         self._batch.pieces += single.pieces
         self._batch.steps += single.steps
-        handle = Handle(sql)
-        self._queued.append((handle, request))
-        return handle
+        self._queued.append(_Queued(handle, encoded, request))
 
     def sync(self) -> Dialogue[None]:
         """Send what is queued, and wait for all of it.
@@ -108,73 +118,83 @@ class Pipelining:
         Raises:
             DatabaseError: the first error of the stretch: what it did before is undone, unless a
                 transaction was open. The handles tell about each statement.
+            StaleStatement: a prepared statement was lost; the stretch can be told again.
             ConnectionLost, RemoteProtocolError: the connection is over.
         """
+        for again in (True, False):
+            if not self._queued:
+                return
+            at_stake = self._talk.session.transaction_status != "I"
+            queued, rest = yield from self._told()
+            stale = queued[0].request.stale()
+            if stale is None or at_stake or not again:
+                break
+            # The first of all failed before it ran: nothing happened, so tell it all again.
+            self._talk.statements.lost(queued[0].request, stale)
+            if self._talk.session.transaction_status == "E":
+                yield from self._talk.command("ROLLBACK")
+            for handle, encoded, _ in queued:
+                self._add(handle, encoded)
+        self._tell(queued)
+        for handle, _, _ in queued:
+            handle.result()
+        error = first_error(rest)
+        if error is not None:
+            # A deferred constraint speaks up at the Sync: then nothing of the stretch took effect.
+            _fail(queued, error)
+            raise error
+
+    def _told(self) -> Dialogue[tuple[list[_Queued], list[Answer]]]:
+        """Send what is queued; return it, and all answers."""
         talk, session = self._talk, self._talk.session
-        batch, queued = self._batch, self._queued
-        self._batch, self._queued = None, []
-        if batch is None:
-            return
-        at_stake = session.transaction_status != "I"
-        whole = talk.batch()
-        whole.pieces += batch.pieces
-        whole.steps += batch.steps
+        whole, queued = talk.batch(), self._queued
+        whole.pieces += self._batch.pieces
+        whole.steps += self._batch.steps
         whole.sync()
+        self._batch, self._queued = Batch(), []
         try:
             data = dialogues.ask(session, whole, talk.decoder_for)
             yield from dialogues.until_idle(session, talk.deliver, data=data)
         except BaseException as error:
-            self._fail(queued, error)
+            _fail(queued, error)
             raise
         finally:
             if talk.holder is self:
                 talk.holder = None
-            for _, request in queued:
-                talk.statements.settle(request)
-        rest = list(session.answers)
+            for each in queued:
+                talk.statements.settle(each.request)
+        answers = list(session.answers)
         session.answers.clear()
-        self._tell(queued, at_stake=at_stake)
-        error = first_error(rest)
-        if error is not None:
-            for handle, _ in queued:
-                if handle._error is error:  # noqa: SLF001 - one room
-                    raise error
-            for handle, _ in queued:
-                handle.result()
-            # A deferred constraint speaks up at the Sync: then nothing of the stretch took effect.
-            self._fail(queued, error)
-            raise error
+        return queued, answers
 
-    def _tell(self, queued: list[tuple[Handle, Request]], *, at_stake: bool) -> None:
+    def _tell(self, queued: list[_Queued]) -> None:
         """Give each handle what became of its statement."""
         first: BaseException | None = None
-        for handle, request in queued:
+        for handle, _, request in queued:
             error = first_error(request.answers())
-            if error is None and request.answer.outcome == "aborted":
-                error = PipelineAborted(
-                    "not run: an earlier statement of the pipeline failed", sqlstate="25P02"
-                )
-                error.__cause__ = first
             stale = request.stale()
             if stale is not None:
                 self._talk.statements.lost(request, stale)
                 error = retry_error(stale)
-            if error is None:
-                handle._settle(result_of(request.answer, ()), None)  # noqa: SLF001
-            else:
-                first = first or error
-                handle._settle(None, error)  # noqa: SLF001
-
-    def _fail(self, queued: list[tuple[Handle, Request]], error: BaseException) -> None:
-        why = error if isinstance(error, Exception) else InterfaceError("the pipeline was left")
-        for handle, _ in queued:
-            handle._settle(None, why)  # noqa: SLF001
+            elif error is None and request.answer.outcome == "aborted":
+                error = PipelineAborted(
+                    "not run: an earlier statement of the pipeline failed", sqlstate="25P02"
+                )
+                error.__cause__ = first
+            first = first or error
+            handle.settle(None if error is not None else result_of(request.answer, ()), error)
 
     def drop(self) -> None:
         """Forget what is queued: it was not sent, and will not be."""
-        queued, self._queued, self._batch = self._queued, [], None
+        queued, self._queued, self._batch = self._queued, [], Batch()
         if self._talk.holder is self:
             self._talk.holder = None
-        for _, request in queued:
-            self._talk.statements.settle(request)
-        self._fail(queued, InterfaceError("never sent: the pipeline was left by an exception"))
+        for each in queued:
+            self._talk.statements.settle(each.request)
+        _fail(queued, InterfaceError("never sent: the pipeline was left by an exception"))
+
+
+def _fail(queued: list[_Queued], error: BaseException) -> None:
+    why = error if isinstance(error, Error) else InterfaceError("the pipeline was left early")
+    for each in queued:
+        each.handle.settle(None, why)

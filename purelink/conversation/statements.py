@@ -21,11 +21,11 @@ from purelink.errors import DatabaseError, StaleStatement
 from purelink.wire import legality
 from purelink.wire.backend import Column
 from purelink.wire.binding import Binder
-from purelink.wire.dialogues import Batch
 from purelink.wire.session import Answer
 
 if TYPE_CHECKING:
     from purelink.values.parameters import Parameter
+    from purelink.wire.dialogues import Batch
     from purelink.wire.session import RowDecoder, Session
 
 __all__ = ["CACHE_SIZE", "Request", "Statement", "Statements"]
@@ -100,7 +100,7 @@ class Statement:
             return False
         actual = self.parameter_oids or declared
         for (oid, _, value), first, second in zip(parameters, declared, actual):
-            if oid != first and oid != second and value is not None:
+            if value is not None and oid not in (first, second):
                 return False
         return True
 
@@ -215,6 +215,14 @@ class Statements:
 
     # -- what goes out ----------------------------------------------------------------------
 
+    def new_name(self) -> bytes:
+        """Return a name that no other statement of any connection has."""
+        return f"purelink_{self._token}{next(_NUMBERS)}".encode()
+
+    def doom(self, name: bytes) -> None:
+        """Have a statement closed in the next batch."""
+        self._doomed.append(name)
+
     def close_evicted(self, batch: Batch) -> None:
         """Add to a batch the Close of what was evicted since the last one."""
         if self._doomed:
@@ -261,13 +269,14 @@ class Statements:
             batch.steps += ((legality.BIND, answer), (legality.EXECUTE, answer))
             return request
         text = session.text(sql, "the query")
-        name, formats = b"", ()
+        name = b""
+        formats: tuple[int, ...] = ()
         declared = tuple([oid for oid, _, _ in parameters])
         prepared: Answer | None = None
         if not unnamed and self._worth_preparing(sql):
             columns = self._seen.pop(sql, None)
             formats = self._formats(columns) if columns and self._formats is not None else ()
-            name = f"purelink_{self._token}{next(_NUMBERS)}".encode()
+            name = self.new_name()
             prepared = request.prepared = Answer()
             batch.parse(prepared, name, text, declared).describe_statement(prepared, name)
         else:

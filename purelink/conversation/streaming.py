@@ -122,7 +122,8 @@ class Streaming:
         session = self._talk.session
         after = self._ahead = Answer(before.columns, before.decoder)
         batch = Batch().execute(after, limit=self._chunk).flush()
-        yield from dialogues.send(dialogues.ask(session, batch, self._talk.decoder_for))
+        data = dialogues.ask(session, batch, self._talk.decoder_for)
+        yield from dialogues.push(session, self._talk.deliver, data=data)
 
     def _await(self, answer: Answer, data: bytes = b"") -> Dialogue[None]:
         """Read until the answer is whole; if it is an error, end the stream and raise it."""

@@ -70,6 +70,8 @@ class Talk:
         session: the wire's. connected: where it is.
         statements: the cache of prepared statements.
         holder: what has the connection to itself between calls (an open stream …), or None.
+        undoing: what was asked since the last Sync is a transaction by itself, and only whole of
+            use: a recovery rolls it back.
         notice_handlers: called with each notice's Diagnostics; notification_handlers: with each
             Notification. A handler that raises is reported to `report`, the rest go on.
         notifications: those that no handler took, in order; `notifications_lost`: how many of
@@ -98,6 +100,7 @@ class Talk:
         self.outcome = "unknown"
         self.statements = Statements(statement_cache_size, token)
         self.holder: Holder | None = None
+        self.undoing = False
         self._report = report
 
     def admit(self, holder: Holder | None) -> None:
@@ -388,8 +391,14 @@ class Talk:
                 yield Aside(self.cancellation(), limit=Limit(CANCEL_SECONDS))
             except (Error, OSError):
                 pass  # not delivered: what runs may end by itself within the time left
+        data = b""
+        if self.undoing and ord("P") in legality.SAID.get(session.state, ()):
+            self.undoing, undone = False, Answer()
+            batch = Batch().parse(undone, b"", b"ROLLBACK").bind(undone).execute(undone).sync()
+            data = dialogues.ask(session, batch, self.decoder_for)
         while not session.idle:
-            yield from dialogues.until_idle(session, self.deliver)
+            yield from dialogues.until_idle(session, self.deliver, data=data)
+            data = b""
 
     def abandon(self) -> Dialogue[None]:
         """Close the channel without a word: nobody knows what the server waits for."""

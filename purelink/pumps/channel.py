@@ -26,9 +26,10 @@ LINGER = 0.001
 def looks_ready(data: bytes) -> bool:
     """Tell whether bytes end in what looks like ReadyForQuery: then nothing more is coming.
 
-    A value that looks so by chance only ends a gathering early.
+    Nor behind PortalSuspended, which ends a stream's chunk. A value that looks so by chance only
+    ends a gathering early.
     """
-    return data[-6:-1] == b"Z\x00\x00\x00\x05"
+    return data[-6:-1] == b"Z\x00\x00\x00\x05" or data[-5:] == b"s\x00\x00\x00\x04"
 
 
 class Gathering:

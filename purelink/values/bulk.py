@@ -272,6 +272,13 @@ _STRIDDEN = frozenset([*_FIXED, *_FINISHED])
 _decoders: dict[object, BulkRowDecoder] = {}
 
 
+def _own(registry: Registry, columns: Sequence[ColumnLike]) -> bool:
+    """Tell whether a program's own decoder serves one of the columns."""
+    if registry.untouched:
+        return False
+    return any(registry.overlaid(column.type_oid) for column in columns)
+
+
 def row_decoder(
     columns: Sequence[ColumnLike],
     *,
@@ -296,7 +303,7 @@ def row_decoder(
             or so): it would visit every row made, to find none of them garbage. The pause is the
             whole process's; another thread's `gc.disable()` in that moment is undone.
     """
-    if registry is None or not any([registry.overlaid(column.type_oid) for column in columns]):
+    if registry is None or not _own(registry, columns):
         registry = DEFAULT_REGISTRY
     if not 0 < len(columns) <= _MOST_COLUMNS:
         return careful_decoder(
@@ -335,6 +342,6 @@ def best_formats(
         registry: the connection's own decoders; None: the built-in ones.
     """
     types = {column.type_oid for column in columns}
-    own = registry is not None and any([registry.overlaid(oid) for oid in types])
+    own = registry is not None and _own(registry, columns)
     binary = types <= _STRIDDEN or (oids.BYTEA in types and types <= _BESIDE_BYTEA)
     return (1 if binary and not own else 0,) * len(columns)

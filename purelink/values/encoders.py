@@ -8,6 +8,7 @@ way can write a value the whole call raises, so that nothing of it was sent.
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
@@ -83,7 +84,10 @@ def batch_encoder(
 
     def slow(row: Any, index: int) -> bytes:
         _check_count(row, count, index)
-        encoded = encode_parameters(row, encoding=encoding, errors=errors)
+        try:
+            encoded = encode_parameters(row, encoding=encoding, errors=errors)
+        except InterfaceError as error:
+            raise InterfaceError(f"row {index + 1}: {error}") from None
         formats = b"".join([_int16(form) for _, form, _ in encoded])
         values = b"".join([_field(value) for _, _, value in encoded])
         body = names + number + formats + number + values + b"\0\0"
@@ -148,7 +152,7 @@ def copy_encoder(
 def _single(oid: int, encoding: str, errors: str) -> RowWriter:
     """Return what writes a row of one value: its length word and bytes; raises anything."""
 
-    def refuse(row: Any, index: int) -> bytes:
+    def refuse(row: Any, index: int) -> bytes:  # noqa: ARG001
         raise ValueError
 
     kind = _KINDS.get(oid, compiled.SINGLE)
@@ -164,7 +168,7 @@ def _ready(oid: int, encoding: str, errors: str) -> _Ready:
             return None
         if "\0" in value:
             raise ValueError
-        return encoded(value, encoding, errors)
+        return str.encode(value, encoding, errors)
 
     def octets(value: Any) -> bytes | None:
         if value is None or type(value) is bytes:
@@ -180,7 +184,6 @@ def _ready(oid: int, encoding: str, errors: str) -> _Ready:
         return data
 
     if oid in _CHARACTERS:
-        encoded = str.encode
         return characters
     return octets if oid == oids.BYTEA else other
 
@@ -235,6 +238,16 @@ def _bool(value: bool) -> str:
     return "t" if value else "f"
 
 
+def _int(value: int) -> str:
+    return int.__repr__(value) if value.bit_length() < 64 else _other(value)
+
+
+def _datetime(value: datetime) -> str:
+    if value.tzinfo is None or value.tzinfo is timezone.utc:
+        return value.isoformat(" ")
+    return _other(value)
+
+
 def _other(value: object) -> str:
     return _escaped(text_form(value, "a value of COPY"))
 
@@ -243,6 +256,8 @@ def _other(value: object) -> str:
 _TEXTS: dict[type, Callable[[Any], str]] = {
     type(None): _none,
     bool: _bool,
+    int: _int,
+    datetime: _datetime,
     float: float.__repr__,
     str: _escaped,
 }

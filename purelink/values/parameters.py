@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
     from purelink.values.ranges import Multirange, Range
 
-__all__ = ["MAX_PARAMETERS", "Json", "Jsonb", "Parameter", "encode", "encode_parameters", "text_form"]
+__all__ = [
+    "MAX_PARAMETERS",
+    "Json",
+    "Jsonb",
+    "Parameter",
+    "encode",
+    "encode_parameters",
+    "text_form",
+]
 
 #: the protocol counts parameters in sixteen bits
 MAX_PARAMETERS = 65535

@@ -65,18 +65,18 @@ class Sweep:
             if at < 0:
                 return start
             if buffer[at - 5] == 0x44:
-                stop = at - 4 + _WORD(buffer, at - 4)[0]
+                stop: int = at - 4 + _WORD(buffer, at - 4)[0]
                 if at < stop <= end:
                     return stop
 
     def columns(
         self, buffer: bytes, start: int, stop: int
     ) -> tuple[list[tuple[str, ...]], bool] | None:
-        """Return the columns' values as Latin-1, and whether some are NULL; None: in doubt.
+        r"""Return the columns' values as Latin-1, and whether some are NULL; None: in doubt.
 
         Why the 0xFF are no trap: where the chunk has NULLs at all, `0 0 0 1 255` must not be in
         it, so that after the replacement these five bytes stand exactly where a length of
-        -1 (or four such bytes elsewhere) stood; two such places cannot overlap. A value `\\xff`
+        -1 (or four such bytes elsewhere) stood; two such places cannot overlap. A value `\xff`
         whose length word is sound is one of them. When there are as many such values as
         replacements, none stands elsewhere, and undoing them gives the chunk as it came.
         """

@@ -281,6 +281,11 @@ class Registry:
         self._own[oid] = decode_overlaid
         self._made.clear()
 
+    @property
+    def untouched(self) -> bool:
+        """True where every type is served by a built-in decoder."""
+        return not self._own
+
     def overlaid(self, oid: int) -> bool:
         """True where the type, or what it is made of, is not served by a built-in decoder."""
         if not self._own:

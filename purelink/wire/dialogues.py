@@ -28,6 +28,7 @@ __all__ = [
     "fail_copy",
     "function_call",
     "peek",
+    "push",
     "read",
     "send",
     "settle",
@@ -136,8 +137,12 @@ def read(
     *,
     data: bytes = b"",
     limit: Limit | None = None,
+    first: bool = False,
 ) -> Dialogue[None]:
     """Send `data` (perhaps nothing) and take one read's worth of what comes.
+
+    Args:
+        first: take the first piece that comes: its end will not look like an answer's end.
 
     Raises:
         ConnectionLost: the server closed the connection, or the network lost it.
@@ -152,7 +157,7 @@ def read(
         session.farewell = Limit(FAREWELL_SECONDS)
     farewell = session.farewell
     try:
-        received = yield Exchange(data, need=session.missing, limit=farewell or limit)
+        received = yield Exchange(data, need=session.missing, first=first, limit=farewell or limit)
     except OSError as error:
         raise _broken(session, error) from error
     except MemoryError as error:
@@ -385,6 +390,26 @@ def send(
     if session is not None and session.unsettled:
         yield from settle(session)
     yield Deliver(data, limit=limit)
+
+
+def push(
+    session: Session, deliver: Callable[[], object] | None = None, *, data: bytes
+) -> Dialogue[None]:
+    """Send bytes without waiting for an answer, but take what has been said meanwhile.
+
+    Raises:
+        ConnectionLost, RemoteProtocolError: as `read`.
+    """
+    if session.unsettled:
+        yield from settle(session)
+    try:
+        heard = yield Deliver(data)
+    except OSError as error:
+        raise _broken(session, error) from error
+    except MemoryError as error:
+        raise session.exhausted() from error
+    if heard:
+        yield from peek(session, deliver)
 
 
 def deliver_copy(data: bytes, limit: Limit | None = None) -> Dialogue[bool]:

@@ -369,11 +369,7 @@ class Session:
         except MemoryError as error:
             raise self.exhausted() from error
         except BaseException as error:
-            # A violation; or an interrupt, and nobody knows how far it let us come.
-            self.end(error)
-            raise
-        except BaseException as error:
-            # An interrupt in the middle of a message: nobody knows which byte comes next.
+            # A violation; or an interrupt in the middle: nobody knows which byte comes next.
             self.end(error)
             raise
 

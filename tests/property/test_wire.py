@@ -89,10 +89,7 @@ INITIAL: dict[type[Message], st.SearchStrategy[tuple[Any, ...]]] = {
 
 def built(kinds: Any, known: dict[type[Message], Any]) -> st.SearchStrategy[Message]:
     return st.one_of(
-        [
-            known.get(kind, st.tuples()).map(lambda args, kind=kind: kind(*args))
-            for kind in kinds
-        ]
+        [known.get(kind, st.tuples()).map(lambda args, kind=kind: kind(*args)) for kind in kinds]
     )
 
 
@@ -234,8 +231,10 @@ def in_state(state: str, *, simple_copy: bool = False) -> Session:
     session = Session()
     session.state = state
     session._decoder_for = raw_row_decoder
+    session.replication = True
     if state not in SIMPLE and not simple_copy:
         answer = Answer((backend.Column("a", 25),), raw_row_decoder([backend.Column("a", 25)]))
+        answer.limited = True
         session._answer = answer
         session.answers.append(answer)
         if state not in (legality.SYNC, legality.FUNCTION, legality.FUNCTION_DONE):
@@ -254,13 +253,19 @@ def test_state_times_message(state: str) -> None:
         meet(state, tag)
 
 
+def asynchronous(state: str) -> frozenset[int]:
+    if state is legality.CLOSED:
+        return frozenset()
+    if state in (legality.AUTHENTICATED, legality.KEYED):
+        return codes.ASYNCHRONOUS - {codes.NOTIFICATION_RESPONSE}
+    return codes.ASYNCHRONOUS
+
+
 def meet(state: str, tag: int) -> None:
     data = WELL_FORMED.get(tag, bytes([tag]) + b"\0\0\0\x04")
     copying = state.startswith("copy")
     for session in (in_state(state), in_state(state, simple_copy=copying)):
-        legal = tag in legality.HEARD[state] or (
-            tag in codes.ASYNCHRONOUS and state is not legality.CLOSED
-        )
+        legal = tag in legality.HEARD[state] or tag in asynchronous(state)
         try:
             session.receive(data)
         except RemoteProtocolError:

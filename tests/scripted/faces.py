@@ -71,7 +71,8 @@ class BlockingFace(Face):
         return connection
 
     def run(self, pump: Any, dialogue: Dialogue[T], limit: Limit | None = None) -> T:
-        return pump.run(dialogue, limit)  # type: ignore[no-any-return]
+        result: T = pump.run(dialogue, limit)
+        return result
 
     def pump(self) -> BlockingPump:
         pump = BlockingPump()
@@ -96,7 +97,8 @@ class AsyncFace(Face):
         return Stand(self.loop, connection)
 
     def run(self, pump: Any, dialogue: Dialogue[T], limit: Limit | None = None) -> T:
-        return self.loop.run_until_complete(pump.run(dialogue, limit))
+        result: T = self.loop.run_until_complete(pump.run(dialogue, limit))
+        return result
 
     def pump(self) -> AsyncPump:
         pump = AsyncPump()

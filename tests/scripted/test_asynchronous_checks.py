@@ -179,9 +179,7 @@ def test_check_069_in_parts(face: Face) -> None:
             connection.script("select")
 
 
-def test_check_070_a_handler_that_raises(
-    face: Face, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_check_070_a_handler_that_raises(face: Face, caplog: pytest.LogCaptureFixture) -> None:
     said = NOTICE + result(b"x") + NOTIFICATION + READY
     with Backend([hello(), answer(said), answer(result(b"y"), READY), until_closed()]) as server:
         connection = face.connect(server.dsn)
@@ -200,9 +198,7 @@ def test_check_070_a_handler_that_raises(
         assert connection.script("select")[0].scalar() == "y"
 
 
-def test_notices_that_nobody_hears_are_logged(
-    face: Face, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_notices_that_nobody_hears_are_logged(face: Face, caplog: pytest.LogCaptureFixture) -> None:
     with Backend([hello(), answer(NOTICE + result(b"x") + READY), until_closed()]) as server:
         connection = face.connect(server.dsn)
         with caplog.at_level(logging.INFO, "purelink"):
@@ -272,9 +268,7 @@ def test_check_072_a_warning_announces_the_end(face: Face) -> None:
         (b"SQL_ASCII", b"a\xe9", "a\udce9"),
     ],
 )
-def test_check_073_client_encoding(
-    face: Face, encoding: bytes, sent: bytes, expected: str
-) -> None:
+def test_check_073_client_encoding(face: Face, encoding: bytes, sent: bytes, expected: str) -> None:
     status = backend.ParameterStatus(b"client_encoding", encoding).encode()
     said = status + result(sent) + READY
     with Backend([hello(), answer(said), answer(result(b"x"), READY), until_closed()]) as server:

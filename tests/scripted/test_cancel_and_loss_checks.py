@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,11 +53,11 @@ from purelink.testing.bytes import (
 )
 from purelink.wire import backend
 from purelink.wire.cancel import cancel
-from purelink.wire.frontend import CancelRequest, Query, StartupMessage, Sync, Terminate
-from purelink.wire.message import Message
+from purelink.wire.frontend import CancelRequest, Parse, Query, StartupMessage, Sync, Terminate
 from purelink.wire.wants import Address, Limit, LimitExpired
 
 if TYPE_CHECKING:
+    from purelink.wire.message import Message
     from tests.scripted.faces import Face
 
 REQUEST = bytes.fromhex("00000010 04d2162e 000004d2 0000162e")
@@ -78,9 +79,7 @@ def test_check_171_a_long_key(face: Face) -> None:
     with Backend([hello(said), until_closed()], [expect(CancelRequest)]) as server:
         connection = face.connect(f"{server.dsn} max_protocol_version=3.2")
         connection.cancel()
-        assert server.heard[1] == (
-            b"\0\0\0\x2c" + REQUEST[4:8] + b"\xff\xff\xff\xfb" + key
-        )
+        assert server.heard[1] == (b"\0\0\0\x2c" + REQUEST[4:8] + b"\xff\xff\xff\xfb" + key)
 
 
 @pytest.mark.parametrize("reply", [b"N", b"E", b"X", b""])
@@ -221,16 +220,16 @@ def test_check_177_older_servers_are_asked(face: Face) -> None:
 
 
 def test_check_177_a_server_that_fails_the_question(face: Face) -> None:
-    with Backend([hello(), answer(ERROR, READY), until_closed()]) as server:
-        with pytest.raises(ConnectError, match='"SHOW transaction_read_only" failed'):
-            face.connect(f"{server.dsn} target_session_attrs=read-write")
+    with (
+        Backend([hello(), answer(ERROR, READY), until_closed()]) as server,
+        pytest.raises(ConnectError, match='"SHOW transaction_read_only" failed'),
+    ):
+        face.connect(f"{server.dsn} target_session_attrs=read-write")
 
 
 def test_a_server_that_starts_up_is_passed_over(face: Face) -> None:
     starting = error("the database system is starting up", "57P03", "FATAL")
-    with Backend([startup(), send(starting)]) as left, Backend(
-        [hello(), until_closed()]
-    ) as right:
+    with Backend([startup(), send(starting)]) as left, Backend([hello(), until_closed()]) as right:
         dsn = f"host=127.0.0.1,127.0.0.1 port={left.port},{right.port} user=u"
         assert face.connect(dsn).target.port == str(right.port)
 
@@ -272,14 +271,13 @@ def test_check_178_a_forked_child_sends_nothing(face: Face) -> None:
 
 def child_behaves(face: Face, connection: Any) -> int:
     raw = getattr(connection, "connection", connection)
-    calls = [
-        lambda: raw.query("select"),
-        lambda: raw.script("select"),
+    for call in (
+        partial(raw.query, "select"),
+        partial(raw.script, "select"),
         raw.commit,
         raw.cancel,
         raw.is_alive,
-    ]
-    for call in calls:
+    ):
         try:
             # The parent's loop is the parent's too: a coroutine is begun by hand.
             coroutine = call()
@@ -296,7 +294,7 @@ def child_behaves(face: Face, connection: Any) -> int:
         except StopIteration:
             pass
     face.opened.clear()
-    del raw, connection, closing
+    connection = raw = closing = call = coroutine = None
     gc.collect()
     return 0
 
@@ -346,9 +344,8 @@ def echo(peer: Peer) -> None:
         nonlocal asked
         if isinstance(message, Query):
             return result(message.sql) + READY
-        if type(message).__name__ == "Parse":
-            asked = message.fields()[2]  # type: ignore[assignment]  # oids, statement, sql
-            asked = message.sql  # type: ignore[attr-defined]
+        if isinstance(message, Parse):
+            asked = message.sql
         if isinstance(message, Sync):
             return extended(asked) + READY
         return b""
@@ -366,11 +363,10 @@ def test_check_179_two_threads_are_queued() -> None:
         def work(number: int) -> None:
             for turn in range(50):
                 text = f"thread {number} turn {turn} " + "x" * 1000
-                call = connection.query if turn % 2 else connection.script
-                found = call(text)
-                value = found.scalar() if turn % 2 else found[0].scalar()  # type: ignore[attr-defined,index]
-                if value != text:
-                    wrong.append(value)
+                by_query = connection.query(text).scalar() if turn % 2 else text
+                by_script = text if turn % 2 else connection.script(text)[0].scalar()
+                if not by_query == by_script == text:
+                    wrong.append((by_query, by_script))
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
         for thread in threads:
@@ -458,16 +454,13 @@ def test_leaving_a_with_block(face: Face) -> None:
 
 def test_a_with_block_whose_connection_is_lost(face: Face) -> None:
     with Backend([hello(), answer(rows(), row(b"x")), cut()]) as server:
-        with pytest.raises(ConnectionLost):
-            with face.connect(server.dsn) as connection:
-                connection.script("select")
+        with pytest.raises(ConnectionLost), face.connect(server.dsn) as connection:
+            connection.script("select")
         assert connection.closed
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_the_words_before_the_end_are_told_though_we_were_writing(
-    face: Face, reset: bool
-) -> None:
+def test_the_words_before_the_end_are_told_though_we_were_writing(face: Face, reset: bool) -> None:
     """The server says FATAL and leaves while a large query is going out."""
 
     def refuse(peer: Peer) -> None:

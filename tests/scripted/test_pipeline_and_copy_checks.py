@@ -37,10 +37,10 @@ from purelink.wire import backend, dialogues, legality
 from purelink.wire.dialogues import Batch
 from purelink.wire.frontend import Close, CopyData, CopyDone, CopyFail, Query, Sync
 from purelink.wire.session import Answer
-from purelink.wire.wants import Dialogue
 
 if TYPE_CHECKING:
     from purelink.wire.session import Session
+    from purelink.wire.wants import Dialogue
     from tests.scripted.faces import Face
 
 PARSED, BOUND, CLOSED = b"1\0\0\0\x04", b"2\0\0\0\x04", b"3\0\0\0\x04"

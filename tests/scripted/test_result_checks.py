@@ -283,13 +283,11 @@ def test_check_060_fatal_words_then_the_end(face: Face) -> None:
             assert connection.closed
 
 
-def test_check_060_fatal_words_and_no_end(
-    face: Face, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_060_fatal_words_and_no_end(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialogues, "FAREWELL_SECONDS", 0.05)
     with Backend(served(FATAL)) as server:
         connection = face.connect(server.dsn)
-        with pytest.raises(ConnectionLost, match="^FATAL:  terminating connection"):
+        with pytest.raises(ConnectionLost, match=r"^FATAL:  terminating connection"):
             connection.query("select")
         server.wait()
         assert connection.closed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,6 +43,8 @@ from purelink.wire import backend, codes
 from purelink.wire.frontend import Password, SSLRequest, StartupMessage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.scripted.faces import Face
 
 CLEARTEXT = backend.Authentication(codes.AUTH_CLEARTEXT).encode()
@@ -108,17 +109,18 @@ def test_check_002_startup_parameters(face: Face, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("sslmode", ["disable", "prefer"])
 def test_check_003_a_startup_packet_that_is_too_long(face: Face, sslmode: str) -> None:
-    with Backend([until_closed()]) as server:
-        with pytest.raises(InterfaceError, match="PostgreSQL accepts at most 10000"):
-            face.connect(f"{server.dsn} sslmode={sslmode}", options="x" * 10_000)
+    with (
+        Backend([until_closed()]) as server,
+        pytest.raises(InterfaceError, match="PostgreSQL accepts at most 10000"),
+    ):
+        face.connect(f"{server.dsn} sslmode={sslmode}", options="x" * 10_000)
     assert not any(server.heard)
 
 
 @pytest.mark.parametrize("keyword", ["user", "dbname", "application_name", "options"])
 def test_check_004_nul_in_a_setting(face: Face, keyword: str) -> None:
-    with Backend([until_closed()]) as server:
-        with pytest.raises(InterfaceError):
-            face.connect(server.dsn, **{keyword: "a\0b"})
+    with Backend([until_closed()]) as server, pytest.raises(InterfaceError):
+        face.connect(server.dsn, **{keyword: "a\0b"})
     assert not any(server.heard)
 
 
@@ -184,9 +186,7 @@ def test_check_011_closed_at_once(face: Face, reset: bool) -> None:
     assert refusal(face, script=(cut(reset=reset),)) == CLOSED
 
 
-@pytest.mark.parametrize(
-    "said", [complete("SELECT 1"), row(b"x") + READY, result(b"x") + READY]
-)
+@pytest.mark.parametrize("said", [complete("SELECT 1"), row(b"x") + READY, result(b"x") + READY])
 def test_checks_012_and_013_answers_at_the_start(face: Face, said: bytes) -> None:
     assert refusal(face, AUTH_OK + said) == "unexpected message from server during startup"
 
@@ -210,9 +210,11 @@ def test_check_015_a_notice_at_the_start(face: Face) -> None:
 
 def test_check_016_refused_before_authentication(face: Face) -> None:
     said = error("no pg_hba.conf entry", "28000", "FATAL")
-    with Backend([startup(), send(said), until_closed()]) as server:
-        with pytest.raises(AuthenticationError) as refused:
-            face.connect(server.dsn)
+    with (
+        Backend([startup(), send(said), until_closed()]) as server,
+        pytest.raises(AuthenticationError) as refused,
+    ):
+        face.connect(server.dsn)
     assert str(refused.value).endswith("failed: FATAL:  no pg_hba.conf entry")
     assert refused.value.sqlstate == "28000"
 
@@ -244,9 +246,11 @@ def test_check_019_two_keys(face: Face) -> None:
 
 
 def test_check_020_a_valid_byte_now_and_then(face: Face) -> None:
-    with Backend([startup(), drip(HELLO, pause=0.2), until_closed()]) as server:
-        with pytest.raises(ConnectError, match=r"failed: timeout expired$"):
-            face.connect(f"{server.dsn} connect_timeout=1")
+    with (
+        Backend([startup(), drip(HELLO, pause=0.2), until_closed()]) as server,
+        pytest.raises(ConnectError, match=r"failed: timeout expired$"),
+    ):
+        face.connect(f"{server.dsn} connect_timeout=1")
 
 
 def test_check_021_a_silent_server(face: Face) -> None:

@@ -293,9 +293,7 @@ def test_a_failed_copy_in_is_marked_so_that_its_end_is_seen(
 ) -> None:
     """The server swallowed the first Sync, or it did not: CloseComplete tells."""
     session = idle()
-    transcript = Transcript(
-        [BEGUN, ERROR, doubtful + READY + CLOSED + READY], bytewise=bytewise
-    )
+    transcript = Transcript([BEGUN, ERROR, doubtful + READY + CLOSED + READY], bytewise=bytewise)
     answer = copy_in_by_extended(transcript, session)
     transcript.run(dialogues.until_idle(session, data=dialogues.fail_copy(session, "no")))
     marked = SYNC + frontend.Close(b"P").encode() + SYNC
@@ -465,7 +463,7 @@ def test_check_064_no_memory_for_what_came() -> None:
 def test_last_words_before_the_question() -> None:
     session = idle()
     transcript = Transcript([NOTICE], early=FATAL)
-    with pytest.raises(ConnectionLost, match="^FATAL") as loss:
+    with pytest.raises(ConnectionLost, match=r"^FATAL") as loss:
         transcript.run(dialogues.until_idle(session, data=asked(session)))
     assert not loss.value.outcome_unknown
     assert transcript.written[0] == b""

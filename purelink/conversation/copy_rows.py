@@ -1,0 +1,341 @@
+"""Rows to COPY's data and back, in the form that the statement asks for.
+
+Floor 3, pure. The commonest writers are made by `values.encoders`; here is the choice among them,
+and the forms they leave: CSV, other delimiters, and the way back from COPY TO STDOUT.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
+
+from purelink.errors import DataError, InterfaceError
+from purelink.values.columns import column_converter
+from purelink.values.encoders import (
+    COPY_BINARY_HEADER,
+    COPY_BINARY_TRAILER,
+    copy_encoder,
+    copy_text_encoder,
+)
+from purelink.values.encodings import codec_of
+from purelink.values.oids import BY_NAME
+from purelink.values.parameters import text_form
+
+if TYPE_CHECKING:
+    from purelink.conversation.copy_options import CopyOptions
+    from purelink.conversation.talk import Talk
+
+__all__ = ["RowReader", "RowWriter", "row_reader", "typed"]
+
+RawRow = Sequence[Any]
+
+
+class RowWriter:
+    """Writes rows as a COPY FROM STDIN expects them.
+
+    Args:
+        options: of the statement. encoding, errors: of the session.
+        types: OIDs of the columns: needed for binary, else None.
+
+    Attributes:
+        beginning, end: bytes before the first and behind the last row.
+
+    Raises:
+        InterfaceError: the form cannot be written.
+    """
+
+    def __init__(
+        self,
+        options: CopyOptions,
+        encoding: str,
+        errors: str,
+        types: Sequence[int] | None = None,
+    ) -> None:
+        if options.encoding is not None:
+            codec = codec_of(options.encoding)
+            encoding, errors = codec.encoding, codec.errors
+        self.encoding, self.errors = encoding, errors
+        self.beginning = self.end = b""
+        self._options = options
+        if options.format == "binary":
+            self._write = _binary_writer(types or (), encoding, errors)
+            self.beginning, self.end = COPY_BINARY_HEADER, COPY_BINARY_TRAILER
+            return
+        if options.header == "match":
+            raise InterfaceError("HEADER MATCH needs the names of the columns: send blocks")
+        if options.header:
+            self.beginning = b"\n"  # the server skips the first line, whatever it holds
+        if options.plain:
+            self._write = copy_text_encoder(encoding=encoding, errors=errors)
+        else:
+            line = self._csv_line if options.format == "csv" else self._text_line
+            self._write = self._lines(line)
+
+    def __call__(self, rows: Sequence[RawRow]) -> bytes:
+        """Return rows as bytes. Raises: InterfaceError: a value cannot be written."""
+        return self._write(rows)
+
+    def _lines(self, line: Callable[[RawRow], str]) -> Callable[[Iterable[RawRow]], bytes]:
+        def write(rows: Iterable[RawRow]) -> bytes:
+            text = "".join([line(row) for row in rows])
+            if "\0" in text:
+                raise InterfaceError("cannot send a NUL (0x00) by COPY: no text can hold one")
+            try:
+                return text.encode(self.encoding, self.errors)
+            except UnicodeError:
+                raise InterfaceError(
+                    "cannot send a value of COPY: it has a character that the encoding"
+                    f" ({self.encoding}) has not"
+                ) from None
+
+        return write
+
+    def _csv_line(self, row: RawRow) -> str:
+        options = self._options
+        fields = []
+        for value in row:
+            if value is None:
+                fields.append(options.null)
+                continue
+            text = value if type(value) is str else text_form(value, "a value of COPY")
+            special = any(
+                each in text for each in (options.delimiter, options.quote, "\n", "\r", "\\")
+            )
+            if special or text in ("", options.null) or text != text.strip():
+                text = text.replace(options.escape, options.escape * 2)
+                if options.escape != options.quote:
+                    text = text.replace(options.quote, options.escape + options.quote)
+                text = options.quote + text + options.quote
+            fields.append(text)
+        return options.delimiter.join(fields) + "\n"
+
+    def _text_line(self, row: RawRow) -> str:
+        options = self._options
+        escapes = {**_ESCAPES, ord(options.delimiter): "\\" + options.delimiter}
+        fields = []
+        for value in row:
+            if value is None:
+                fields.append(options.null)
+                continue
+            text = value if type(value) is str else text_form(value, "a value of COPY")
+            if text == options.null and "\\" not in text and text:
+                raise InterfaceError("a value of COPY in text reads as NULL: choose another NULL")
+            if not text and not options.null:
+                raise InterfaceError("an empty text reads as NULL here: choose another NULL")
+            fields.append(text.translate(escapes))
+        return options.delimiter.join(fields) + "\n"
+
+
+_ESCAPES = {ord(char): "\\" + letter for char, letter in zip("\\\t\n\r\b\f\v", "\\tnrbfv")}
+
+
+def _binary_writer(
+    types: Sequence[int], encoding: str, errors: str
+) -> Callable[[Sequence[RawRow]], bytes]:
+    writer = copy_encoder(types, encoding=encoding, errors=errors)
+    if writer is None:
+        raise InterfaceError(
+            "rows of these columns cannot be written in binary: COPY them as text"
+        )
+    return writer
+
+
+# -- back ----------------------------------------------------------------------------------
+
+RowReader = Callable[[bytes, bool], "tuple[list[tuple[Any, ...]], int]"]
+
+
+def row_reader(options: CopyOptions, encoding: str, errors: str) -> RowReader:
+    """Return `read(data, last) -> (rows, bytes used)` for what COPY TO STDOUT gives.
+
+    Values are `str | None`, in binary `bytes | None`. `last`: nothing follows these bytes.
+
+    Raises (the reader):
+        DataError: no such data: another format than the statement seemed to say.
+    """
+    if options.format == "binary":
+        return _BinaryReader().read
+    if options.encoding is not None:
+        codec = codec_of(options.encoding)
+        encoding, errors = codec.encoding, codec.errors
+    reader = _CsvReader if options.format == "csv" else _TextReader
+    return reader(options, encoding, errors).read
+
+
+class _BinaryReader:
+    def __init__(self) -> None:
+        self._begun = False
+
+    def read(self, data: bytes, last: bool) -> tuple[list[tuple[Any, ...]], int]:  # noqa: ARG002
+        place = 0
+        if not self._begun:
+            if len(data) < 19:
+                return [], 0
+            if data[:11] != COPY_BINARY_HEADER[:11]:
+                raise DataError("this is no COPY data in binary")
+            place = 19 + int.from_bytes(data[15:19], "big")
+            self._begun = True
+        rows: list[tuple[Any, ...]] = []
+        while place + 2 <= len(data):
+            count = int.from_bytes(data[place : place + 2], "big", signed=True)
+            if count == -1:
+                return rows, place + 2
+            at, row = place + 2, []
+            for _ in range(count):
+                length = int.from_bytes(data[at : at + 4], "big", signed=True)
+                at += 4
+                row.append(None if length < 0 else data[at : at + length])
+                at += max(length, 0)
+            if at > len(data):
+                break
+            rows.append(tuple(row))
+            place = at
+        return rows, place
+
+
+class _TextReader:
+    def __init__(self, options: CopyOptions, encoding: str, errors: str) -> None:
+        self._encoding, self._errors = encoding, errors
+        self._options = options
+        self._header = bool(options.header)
+
+    def read(self, data: bytes, last: bool) -> tuple[list[tuple[Any, ...]], int]:
+        stop = len(data) if last else data.rfind(b"\n") + 1
+        lines = self._decoded(data[:stop]).split("\n")
+        if lines[-1] == "":
+            lines.pop()
+        if self._header and lines:
+            self._header = False
+            del lines[0]
+        null, delimiter = self._options.null, self._options.delimiter
+        if delimiter == "\t" and not any("\\" in line for line in lines):
+            return [tuple(line.split("\t")) for line in lines], stop
+        return [
+            tuple([None if field == null else _unescaped(field) for field in line.split(delimiter)])
+            if "\\" + delimiter not in line
+            else self._careful(line)
+            for line in lines
+        ], stop
+
+    def _careful(self, line: str) -> tuple[str | None, ...]:
+        """Split where the delimiter may be a character of a value, escaped."""
+        fields = re.findall(
+            rf"((?:[^\\{re.escape(self._options.delimiter)}]|\\.)*)(?:{re.escape(self._options.delimiter)}|\Z)",
+            line,
+            re.DOTALL,
+        )
+        if not line.endswith(self._options.delimiter):
+            fields.pop()
+        return tuple([None if each == self._options.null else _unescaped(each) for each in fields])
+
+    def _decoded(self, data: bytes) -> str:
+        try:
+            return data.decode(self._encoding, self._errors)
+        except UnicodeError:
+            raise DataError(f"COPY gave data that is not valid {self._encoding}") from None
+
+
+_SPECIAL = re.compile(r"\\(.)", re.DOTALL)
+_MEANT = dict(zip("tnrbfv", "\t\n\r\b\f\v"))
+
+
+def _unescaped(field: str) -> str:
+    if "\\" not in field:
+        return field
+    return _SPECIAL.sub(lambda found: _MEANT.get(found[1], found[1]), field)
+
+
+class _CsvReader(_TextReader):
+    def __init__(self, options: CopyOptions, encoding: str, errors: str) -> None:
+        super().__init__(options, encoding, errors)
+        quote, escape = re.escape(options.quote), re.escape(options.escape)
+        delimiter = re.escape(options.delimiter)
+        quoted = rf"(?:[^{quote}{escape}]|{escape}[{quote}{escape}])*"
+        self._field = re.compile(
+            rf"(?:{quote}({quoted}){quote}|([^{delimiter}\n]*))({delimiter}|\n)", re.DOTALL
+        )
+        self._doubled = re.compile(rf"{escape}(.)", re.DOTALL)
+
+    def read(self, data: bytes, last: bool) -> tuple[list[tuple[Any, ...]], int]:
+        # A character may be cut only where a line is: data is used up to a newline at most.
+        whole = data if last else data[: data.rfind(b"\n") + 1]
+        text = self._decoded(whole)
+        rows: list[tuple[Any, ...]] = []
+        row: list[str | None] = []
+        used = place = 0
+        while True:
+            match = self._field.match(text, place)
+            if match is None:
+                break
+            place = match.end()
+            quoted, bare, end = match.groups()
+            if quoted is None:
+                row.append(None if bare == self._options.null else bare)
+            else:
+                row.append(self._doubled.sub(r"\1", quoted))
+            if end == "\n":
+                rows.append(tuple(row))
+                row = []
+                used = place
+        if last and used != len(text):
+            raise DataError("COPY gave CSV data that ends in the middle of a row")
+        if self._header and rows:
+            self._header = False
+            del rows[0]
+        return rows, len(text[:used].encode(self._encoding, self._errors))
+
+
+def typed(
+    types: Sequence[int | str] | None, options: CopyOptions, talk: Talk
+) -> Callable[[list[tuple[Any, ...]]], list[tuple[Any, ...]]]:
+    """Return what makes Python values of the rows that a `RowReader` gives.
+
+    Args:
+        types: OIDs or names of the columns; None: the rows stay as they are.
+
+    Raises:
+        InterfaceError: a type's name is unknown. (What is returned) DataError: a value is
+            malformed or cannot be held, InterfaceError: there are not so many columns.
+    """
+    if types is None:
+        return lambda rows: rows
+    session, binary = talk.session, options.format == "binary"
+    # Text was decoded with the row; a converter takes bytes, so it goes through UTF-8 once more.
+    codec = (session.encoding, session.encoding_errors) if binary else ("utf-8", "surrogateescape")
+    singles = [
+        column_converter(
+            _oid(each),
+            int(binary),
+            encoding=codec[0],
+            errors=codec[1],
+            styles=talk.styles(),
+            registry=talk.registry,
+        ).single
+        for each in types
+    ]
+
+    def finish(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        if rows and len(rows[0]) != len(singles):
+            raise InterfaceError(f"there are {len(rows[0])} columns, but {len(singles)} types")
+        return [
+            tuple(
+                [
+                    None
+                    if value is None
+                    else single(value if binary else value.encode("utf-8", "surrogateescape"))
+                    for single, value in zip(singles, row)
+                ]
+            )
+            for row in rows
+        ]
+
+    return finish
+
+
+def _oid(kind: int | str) -> int:
+    if isinstance(kind, str):
+        oid = BY_NAME.get(kind)
+        if oid is None:
+            raise InterfaceError(f"no built-in type is named {kind!r}: give its OID")
+        return oid
+    return kind
