@@ -135,7 +135,9 @@ class AsyncCopyOut:
                 await written
         return self.row_count
 
-    async def rows(self, types: Sequence[int | str] | None = None) -> AsyncIterator[tuple[Any, ...]]:
+    async def rows(
+        self, types: Sequence[int | str] | None = None
+    ) -> AsyncIterator[tuple[Any, ...]]:
         """Iterate over rows, as the statement's own options say they are written.
 
         Args:

@@ -201,7 +201,7 @@ def _stretch_source(
                     "  return position",
                     f" v{column} = v{column} == 1",
                 ]
-    elif last is not None:
+    else:  # nothing but the length that ends it
         lines.append("p += 4")
     if last is not None:
         lines += _value_source(kinds[last], last)

@@ -136,8 +136,6 @@ def copy_encoder(
         for number, (oid, write, value) in enumerate(zip(types, singles, row), 1):
             try:
                 values.append(_NULL if value is None else write([(value,)]))
-            except InterfaceError:
-                raise
             except Exception:
                 raise InterfaceError(
                     f"row {index + 1}: cannot send a value of type {type(value).__name__!r} as"

@@ -418,6 +418,37 @@ def test_send_settles_for_the_session_it_is_given() -> None:
     assert transcript.wants == ["Exchange", "Deliver", "Deliver"]
 
 
+def test_push_takes_what_was_said_meanwhile() -> None:
+    session, delivered = idle(), []
+    data = asked(session)
+    dialogue = dialogues.push(session, lambda: delivered.append(1), data=data)
+    assert isinstance(next(dialogue), Exchange)  # what came before
+    want = dialogue.send(None)
+    assert isinstance(want, Deliver)
+    assert want.data == QUERY
+    want = dialogue.send(True)
+    assert isinstance(want, Exchange)
+    assert want.at_once
+    with pytest.raises(StopIteration):
+        dialogue.send(rows() + row(b"x"))
+    assert session.answers[0].rows == [(b"x",)]
+    transcript = Transcript([])
+    transcript.run(dialogues.push(session, data=b"more"))
+    assert transcript.wants == ["Deliver"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"), [(BrokenPipeError(), ConnectionLost), (MemoryError(), OperationalError)]
+)
+def test_push_that_fails(failure: Exception, kind: type[Exception]) -> None:
+    session = idle()
+    dialogue = dialogues.push(session, data=b"more")
+    next(dialogue)
+    with pytest.raises(kind):
+        dialogue.throw(failure)
+    assert session.closed
+
+
 # -- the end ---------------------------------------------------------------------------------
 
 
