@@ -42,7 +42,8 @@ class CopyOptions(NamedTuple):
 
 _TOKEN = re.compile(
     r"""\s+|--[^\n]*|/\*.*?\*/
-    | (?P<string> [eE]? '(?: [^'\\] | '' | \\. )*' | (?P<tag>\$\w*\$) .*? (?P=tag) )
+    | (?P<string> [eE]'(?: [^'\\] | '' | \\. )*' | '(?: [^'] | '' )*'
+        | (?P<tag>\$\w*\$) .*? (?P=tag) )
     | (?P<name> "(?: [^"] | "" )*" )
     | (?P<word> [^\W\d][\w$]* )
     | (?P<other> . )""",

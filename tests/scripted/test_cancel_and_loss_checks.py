@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from purelink.aio import AsyncConnection
+from purelink.aio import AsyncConnection, aconnect
+from purelink.connection import connect
 from purelink.errors import (
     ConnectError,
     ConnectionLost,
@@ -300,10 +301,8 @@ def child_behaves(face: Face, connection: Any) -> int:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
-def test_check_178_a_child_forked_while_the_connection_is_in_use(face: Face) -> None:
+def test_check_178_a_child_forked_while_the_connection_is_in_use() -> None:
     """The lock another thread holds is copied as it is: the child must not wait for it."""
-    if face.name != "blocking":
-        pytest.skip("a loop has no second thread to hold the lock")
     asked = threading.Event()
 
     def slow(peer: Peer) -> None:
@@ -313,7 +312,7 @@ def test_check_178_a_child_forked_while_the_connection_is_in_use(face: Face) -> 
         peer.say(result(b"x"), READY)
 
     with Backend([hello(), slow, until_closed()]) as server:
-        connection = face.connect(server.dsn)
+        connection = connect(server.dsn, autocommit=True)
         thread = threading.Thread(target=connection.script, args=("select",))
         thread.start()
         assert asked.wait(20)
@@ -331,6 +330,7 @@ def test_check_178_a_child_forked_while_the_connection_is_in_use(face: Face) -> 
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         thread.join()
+        connection.close()
 
 
 # -- threads and tasks -----------------------------------------------------------------------
@@ -354,8 +354,6 @@ def echo(peer: Peer) -> None:
 
 
 def test_check_179_two_threads_are_queued() -> None:
-    from purelink.connection import connect
-
     with Backend([hello(), echo, until_closed()]) as server:
         connection = connect(server.dsn, autocommit=True)
         wrong: list[Any] = []
@@ -379,8 +377,6 @@ def test_check_179_two_threads_are_queued() -> None:
 
 def test_check_179_two_tasks_are_queued() -> None:
     async def whole(dsn: str) -> None:
-        from purelink.aio import aconnect
-
         connection = await aconnect(dsn, autocommit=True)
 
         async def work(number: int) -> None:
