@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from purelink.values.bulk import best_formats as best_formats
+    from purelink.values.bulk import row_decoder as row_decoder
+    from purelink.values.encoders import batch_encoder as batch_encoder
+    from purelink.values.encoders import copy_encoder as copy_encoder
+    from purelink.values.encoders import copy_text_encoder as copy_text_encoder
     from purelink.values.encodings import codec_of as codec_of
     from purelink.values.input import input_function as input_function
     from purelink.values.interval import Interval as Interval
@@ -27,7 +32,6 @@ if TYPE_CHECKING:
     from purelink.values.rows import ValueFailure as ValueFailure
     from purelink.values.rows import null_row_decoder as null_row_decoder
     from purelink.values.rows import raw_row_decoder as raw_row_decoder
-    from purelink.values.rows import row_decoder as row_decoder
     from purelink.values.rows import text_row_decoder as text_row_decoder
     from purelink.values.styles import Styles as Styles
     from purelink.values.text import Registry as Registry
@@ -45,7 +49,11 @@ _HOME = {
     "RowDecoder": "rows",
     "Styles": "styles",
     "ValueFailure": "rows",
+    "batch_encoder": "encoders",
+    "best_formats": "bulk",
     "codec_of": "encodings",
+    "copy_encoder": "encoders",
+    "copy_text_encoder": "encoders",
     "encode": "parameters",
     "encode_parameters": "parameters",
     "identifier": "quoting",
@@ -55,7 +63,7 @@ _HOME = {
     "quote_ident": "quoting",
     "quote_literal": "quoting",
     "raw_row_decoder": "rows",
-    "row_decoder": "rows",
+    "row_decoder": "bulk",
     "text_decoder": "text",
     "text_row_decoder": "rows",
     "type_named": "types",

@@ -226,7 +226,7 @@ def test_a_program_s_own_decoder_is_not_kept() -> None:
 def test_the_collector_rests_for_one_piece_and_comes_back(pause: bool, enabled: bool) -> None:
     seen: list[bool] = []
     registry = Registry()
-    registry.overlay(INT4, lambda _: seen.append(gc.isenabled()))  # type: ignore[func-returns-value]
+    registry.overlay(INT4, lambda _: seen.append(gc.isenabled()))
     decoder = row_decoder([Column(INT4)], registry=registry, pause_collector=pause)
     was = gc.isenabled()
     (gc.enable if enabled else gc.disable)()
