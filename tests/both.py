@@ -1,8 +1,8 @@
 """Either face behind one blocking surface, so that a test of a real server is told once.
 
 Test code only. `Door.connect` gives a `Connection`, or an `AsyncConnection` behind `Ran`: whatever
-would be awaited is run to its end on a loop of its own, asynchronous iterations and context managers
-become ordinary ones, and what such an object returns is wrapped in turn.
+would be awaited is run to its end on a loop of its own, asynchronous iterations and blocks become
+ordinary ones, and what such an object returns is wrapped in turn.
 """
 
 from __future__ import annotations

@@ -134,9 +134,7 @@ def _binary_writer(
 ) -> Callable[[Sequence[RawRow]], bytes]:
     writer = copy_encoder(types, encoding=encoding, errors=errors)
     if writer is None:
-        raise InterfaceError(
-            "rows of these columns cannot be written in binary: COPY them as text"
-        )
+        raise InterfaceError("rows of these columns cannot be written in binary: COPY them as text")
     return writer
 
 

@@ -18,6 +18,7 @@ from purelink.values.encoders import batch_encoder
 from purelink.values.rows import null_row_decoder
 from purelink.wire import dialogues, legality
 from purelink.wire.dialogues import Batch
+from purelink.wire.runs import Tally
 from purelink.wire.session import Answer
 from purelink.wire.wants import Call, LimitExpired
 
@@ -29,37 +30,6 @@ __all__ = ["BATCH", "execute_many"]
 
 #: Rows of parameters that are encoded and sent in one go.
 BATCH = 1000
-
-
-class Tally(Answer):
-    """One answer for all executions: their rows in one list, their counts in one sum.
-
-    Attributes:
-        times: executions that are complete. total: rows they returned or affected.
-    """
-
-    __slots__ = ("last_tag", "times", "total")
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.times = 0
-        self.last_tag: str | None = None
-        super().__init__()
-
-    @property
-    def command_tag(self) -> str | None:
-        """The last tag with the sum of all counts: "INSERT 0 10000"."""
-        tag = self.last_tag
-        if tag is None or row_count_of(tag) < 0:
-            return tag
-        return f"{tag.rpartition(' ')[0]} {self.total}"
-
-    @command_tag.setter
-    def command_tag(self, tag: str | None) -> None:
-        if tag is not None:
-            self.times += 1
-            self.total += max(row_count_of(tag), 0)
-            self.last_tag = tag
 
 
 def execute_many(
@@ -185,4 +155,13 @@ def _total(answers: list[Answer], tally: Tally, *, returning: bool) -> Result:
             error.add_note(f"row {tally.times + 1} of executemany")
         raise error
     columns = tally.columns if returning else None
-    return Result(tally.rows if returning else [], columns, tally.command_tag)
+    return Result(tally.rows if returning else [], columns, _tag(tally))
+
+
+def _tag(tally: Tally) -> str | None:
+    """Return the last command tag with the sum of all counts: "INSERT 0 10000"."""
+    tag = tally.last_tag
+    if tag is None or row_count_of(tag) < 0:
+        return tag
+    total = sum(max(row_count_of(each), 0) * times for each, times in tally.tags.items())
+    return f"{tag.rpartition(' ')[0]} {total}"

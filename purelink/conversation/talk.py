@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
 
+from purelink.conversation import querying
 from purelink.conversation.outcomes import result_of
-from purelink.conversation.statements import CACHE_SIZE, Request, Statements, retry_error
+from purelink.conversation.statements import CACHE_SIZE, Statements
 from purelink.errors import (
     DataError,
     Diagnostics,
@@ -18,8 +19,6 @@ from purelink.errors import (
     LocalProtocolError,
     OperationalError,
 )
-from purelink.result import Result
-from purelink.values.parameters import encode_parameters
 from purelink.values.rows import row_decoder
 from purelink.values.styles import Styles
 from purelink.values.text import Registry
@@ -32,6 +31,8 @@ from purelink.wire.wants import Aside, Close, Deliver, Dialogue, Limit, LimitExp
 
 if TYPE_CHECKING:
     from purelink.conversation.connect import Connected
+    from purelink.conversation.statements import Request
+    from purelink.result import Result
     from purelink.wire.backend import Column
     from purelink.wire.session import RowDecoder
 
@@ -205,40 +206,9 @@ class Talk:
             DataError: a value that Python cannot hold; the statement did run.
             ConnectionLost, RemoteProtocolError: the connection is over.
         """
-        if not parameters and sql not in self.statements and _several(sql):
-            results = yield from self.script(sql)
-            return results[-1]
-        session, statements = self.session, self.statements
-        encoded = encode_parameters(
-            parameters, encoding=session.encoding, errors=session.encoding_errors
-        )
-        for unnamed in (False, False, True):
-            at_stake = session.transaction_status != "I"
-            changes = session.changes
-            batch = self.batch()
-            request = statements.add(
-                batch, sql, encoded, session, self.decoder_for, unnamed=unnamed
-            )
-            batch.sync()
-            try:
-                yield from self._finish(dialogues.ask(session, batch, self.decoder_for))
-            finally:
-                statements.settle(request)
-            stale = request.stale()
-            if stale is None:
-                if session.changes != changes:
-                    self._recall_reading(request)
-                break
-            session.answers.clear()
-            statements.lost(request, stale)
-            if at_stake:
-                raise retry_error(stale)
-            if session.transaction_status == "E":
-                # Of the BEGIN that went out before it: nothing else was done in there.
-                yield from self.command("ROLLBACK")
-        return result_of(request.answer, self._taken())
+        return querying.query(self, sql, parameters)
 
-    def _recall_reading(self, request: Request) -> None:
+    def recall_reading(self, request: Request) -> None:
         """Let `_check_reading` know under what a decoder was made that was at hand already."""
         statement = request.statement
         if self._read_under is None and statement is not None and statement.columns is not None:
@@ -268,8 +238,8 @@ class Talk:
         if not self.autocommit and session.transaction_status == "I":
             yield from self.command("BEGIN")
         data = dialogues.simple_query(session, text, self.decoder_for)
-        yield from self._finish(data)
-        answers = self._taken()
+        yield from self.finish(data)
+        answers = self.taken()
         self.statements.heard(answers)
         return [result_of(answer, answers) for answer in answers]
 
@@ -281,8 +251,8 @@ class Talk:
         """
         session = self.session
         data = dialogues.simple_query(session, session.text(sql, "the command"), self.decoder_for)
-        yield from self._finish(data)
-        answers = self._taken()
+        yield from self.finish(data)
+        answers = self.taken()
         self.statements.heard(answers)
         for answer in answers:
             result_of(answer, answers)
@@ -316,11 +286,13 @@ class Talk:
         if self.session.transaction_status != "I":
             yield from self.command("ROLLBACK")
 
-    def _finish(self, data: bytes) -> Dialogue[None]:
+    def finish(self, data: bytes) -> Dialogue[None]:
+        """Send data, and read until all is answered."""
         self._read_under = None
         yield from dialogues.until_idle(self.session, self.deliver, data=data)
 
-    def _taken(self) -> list[Answer]:
+    def taken(self) -> list[Answer]:
+        """Take the answers out; refuse those that were read under other settings than told."""
         answers = list(self.session.answers)
         self.session.answers.clear()
         self._check_reading()
@@ -463,13 +435,3 @@ class Talk:
                 raise
             return False
         return True
-
-
-def _several(sql: str) -> bool:
-    """Tell whether a text may hold several statements.
-
-    A semicolon inside a literal misleads it, harmlessly: the simple protocol runs one
-    statement just as well.
-    """
-    stripped = sql.rstrip()
-    return ";" in stripped.rstrip(";").rstrip() if stripped.endswith(";") else ";" in stripped

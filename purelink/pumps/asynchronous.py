@@ -13,15 +13,15 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from purelink.pumps.blocking import (
-    glance,
+from purelink.pumps.channel import addresses
+from purelink.pumps.sockets import (
     host_bytes,
     make_socket,
     peer_user,
     set_options,
     sockaddr,
 )
-from purelink.pumps.channel import LINGER, Gathering, addresses
+from purelink.pumps.transport import Wire
 from purelink.wire.wants import (
     Address,
     Aside,
@@ -49,117 +49,6 @@ __all__ = ["AsyncPump"]
 
 T = TypeVar("T")
 
-#: Reading is paused while nobody reads and so much is waiting.
-_HIGH = 1 << 20
-
-
-class _Wire(asyncio.Protocol):
-    """What the loop calls: puts bytes into the inbox and wakes whoever waits."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.transport: Any = None
-        self.inbox = Gathering()
-        self.engine: Any = None
-        self.waiter: asyncio.Future[None] | None = None
-        self.want: Exchange | None = None
-        self.linger: asyncio.TimerHandle | None = None
-        self.writable: asyncio.Future[None] | None = None
-        self.writing_paused = False
-        self.reading_paused = False
-        #: ciphertext of a handshake under way
-        self.handshaking = False
-
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        engine = self.engine
-        if engine is None or self.handshaking:
-            self.inbox.put(data)
-        else:
-            self.decrypt(data)
-        self.tell()
-
-    def decrypt(self, data: bytes) -> None:
-        engine, inbox = self.engine, self.inbox
-        if data:
-            engine.feed(data)
-        else:
-            engine.eof()
-        try:
-            while True:
-                plain = engine.read()
-                if not plain:
-                    break
-                inbox.put(plain)
-            if engine.closed:
-                inbox.ended = True
-        except OSError as error:
-            inbox.failed = error
-        reply = engine.drain()
-        if reply and not self.transport.is_closing():
-            self.transport.write(reply)
-
-    def eof_received(self) -> bool:
-        if self.engine is not None and not self.handshaking:
-            self.decrypt(b"")
-        self.inbox.ended = True
-        self.tell()
-        # Keep the transport open: closing is ours to do.
-        return True
-
-    def connection_lost(self, error: Exception | None) -> None:
-        inbox = self.inbox
-        if isinstance(error, (OSError, MemoryError)) and inbox.failed is None:
-            inbox.failed = error
-        inbox.ended = True
-        if self.writable is not None and not self.writable.done():
-            self.writable.set_result(None)
-        self.writing_paused = False
-        self.tell()
-
-    def pause_writing(self) -> None:
-        self.writing_paused = True
-
-    def resume_writing(self) -> None:
-        self.writing_paused = False
-        if self.writable is not None and not self.writable.done():
-            self.writable.set_result(None)
-
-    def tell(self) -> None:
-        """Wake the reader if there is enough, or soon if there is something."""
-        waiter, want, inbox = self.waiter, self.want, self.inbox
-        if waiter is None or want is None:
-            # Never while a write is pending: the server may be waiting for us to read.
-            full = inbox.size > _HIGH and self.writable is None and not self.writing_paused
-            if full and not self.reading_paused and not self.transport.is_closing():
-                self.reading_paused = True
-                self.transport.pause_reading()
-            return
-        if waiter.done():
-            return
-        if inbox.enough(want):
-            self.wake()
-        elif inbox.size >= max(1, want.need) and self.linger is None:
-            self.linger = self.loop.call_later(LINGER, self.wake)
-
-    def stirred(self) -> bool:
-        """Tell whether the socket has something that the loop has not handed us yet."""
-        if self.inbox.ended or self.transport.is_closing():
-            return False
-        channel = self.transport.get_extra_info("socket")
-        # A transport that shows no socket may always have something.
-        return channel is None or glance(channel)
-
-    def wake(self) -> None:
-        """Wake the reader."""
-        if self.linger is not None:
-            self.linger.cancel()
-            self.linger = None
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
 
 class AsyncPump:
     """Runs dialogues over one asyncio channel.
@@ -172,7 +61,7 @@ class AsyncPump:
     """
 
     def __init__(self, stream: Any = None) -> None:
-        self._wire: _Wire | None = None
+        self._wire: Wire | None = None
         self._given = stream
         self._outer: Limit | None = None
         self.trace: Trace | None = None
@@ -269,7 +158,7 @@ class AsyncPump:
             channel = await self._connected(loop, want)
         try:
             user = peer_user(channel) if want.peer_user else None
-            wire = _Wire(loop)
+            wire = Wire(loop)
             if hasattr(socket, "AF_UNIX") and channel.family == socket.AF_UNIX:
                 await loop.create_unix_connection(lambda: wire, sock=channel)
             else:
@@ -341,7 +230,7 @@ class AsyncPump:
             wire.inbox.put(plain)
         return secured
 
-    async def _gather(self, wire: _Wire, want: Exchange) -> bytes:
+    async def _gather(self, wire: Wire, want: Exchange) -> bytes:
         """Wait until the inbox answers a want, and take it out."""
         inbox = wire.inbox
         if not inbox.enough(want):
@@ -383,7 +272,7 @@ class AsyncPump:
             return inbox.take()
         return await self._gather(wire, want)
 
-    def _write(self, wire: _Wire, data: bytes) -> None:
+    def _write(self, wire: Wire, data: bytes) -> None:
         if wire.engine is not None:
             wire.engine.write(data)
             data = wire.engine.drain()

@@ -17,6 +17,18 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from purelink.pumps.channel import CHUNK, LINGER, Gathering, addresses
+from purelink.pumps.sockets import (
+    glance,
+    host_bytes,
+    make_socket,
+    own,
+    peer,
+    peer_user,
+    polled,
+    set_options,
+    sockaddr,
+)
+from purelink.pumps.threads import compute_within
 from purelink.wire.wants import (
     Address,
     Aside,
@@ -149,7 +161,7 @@ class BlockingPump:
     def _open(self, want: Open) -> Opened:
         if self._given:
             self._given = False
-            return Opened(_peer(self._socket), _own(self._socket))
+            return Opened(peer(self._socket), own(self._socket))
         self._drop()
         channel = make_socket(want.address)
         try:
@@ -170,7 +182,7 @@ class BlockingPump:
             channel.close()
             raise
         self._socket = channel
-        return Opened(_peer(channel), _own(channel), user)
+        return Opened(peer(channel), own(channel), user)
 
     def _start_tls(self, want: StartTLS) -> Secured:
         from purelink import tls
@@ -242,29 +254,7 @@ class BlockingPump:
     def _compute(self, want: Compute) -> Any:
         if self._remaining(want) is None:
             return want.function(*want.args)
-        # PBKDF2 cannot be interrupted, but it lets go of the interpreter: a thread keeps the
-        # limit. One that outlives it ends by itself.
-        import threading
-
-        outcome: list[tuple[Any, BaseException | None]] = []
-
-        def compute() -> None:
-            try:
-                outcome.append((want.function(*want.args), None))
-            except BaseException as error:
-                outcome.append((None, error))
-
-        thread = threading.Thread(target=compute, name="purelink-compute", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            compute()  # an interpreter without threads
-        while not outcome:
-            thread.join(self._remaining(want))
-        result, error = outcome[0]
-        if error is not None:
-            raise error
-        return result
+        return compute_within(lambda: self._remaining(want), want.function, want.args)
 
     def _aside(self, want: Aside) -> Any:
         other = BlockingPump()
@@ -394,7 +384,7 @@ class BlockingPump:
             if poll is None:
                 poll = self._polls[asked] = select.poll()
                 poll.register(channel, asked)
-            return _polled(poll, seconds, asked)
+            return polled(poll, seconds, asked)
         one = [channel]  # Windows
         can_read, can_write, broken = select.select(
             one if reading else [], one if writing else [], one, seconds
@@ -478,95 +468,3 @@ class BlockingPump:
         Compute: _compute,
         Aside: _aside,
     }
-
-
-def host_bytes(host: str) -> bytes:
-    """Return a host name as libpq hands it to the resolver: its bytes, no IDNA codec.
-
-    Python's own would refuse names that a resolver knows, with errors that are no OSError.
-    """
-    return host.encode("utf-8", "surrogateescape")
-
-
-def glance(channel: Any) -> bool:
-    """Tell whether a socket has something to be read, or its end, now."""
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(channel, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([channel], [], [], 0)[0])
-
-
-def _polled(poll: Any, seconds: float | None, asked: int) -> int:
-    # milliseconds, rounded up: a wait that ends early would only come back
-    found = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
-    if not found:
-        return 0
-    bits = found[0][1]
-    if bits & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
-        bits |= asked
-    return (1 if bits & select.POLLIN else 0) | (2 if bits & select.POLLOUT else 0)
-
-
-def make_socket(address: Address) -> socket.socket:
-    if address.family == "unix":
-        family = getattr(socket, "AF_UNIX", None)
-        if family is None:
-            raise OSError("this platform has no unix sockets")
-        return socket.socket(family, socket.SOCK_STREAM)
-    family = address.sockaddr[0] if address.sockaddr is not None else socket.AF_INET
-    channel = socket.socket(family, socket.SOCK_STREAM)
-    # libpq: connectNoDelay; a request goes out at once
-    channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return channel
-
-
-def sockaddr(address: Address) -> Any:
-    if address.family == "unix":
-        path = address.host
-        return "\0" + path[1:] if path.startswith("@") else path
-    return address.sockaddr[1] if address.sockaddr is not None else (address.host, address.port)
-
-
-def _peer(channel: Any) -> Any:
-    try:
-        return channel.getpeername()
-    except (OSError, AttributeError):
-        return None
-
-
-def _own(channel: Any) -> Any:
-    try:
-        return channel.getsockname()
-    except (OSError, AttributeError):
-        return None
-
-
-def set_options(channel: socket.socket, options: tuple[tuple[str, str, int], ...]) -> None:
-    """Set socket options by name; a platform without the name skips it.
-
-    Raises:
-        OSError: the system refused one; its `filename` is the option's name.
-    """
-    for level, option, value in options:
-        number = getattr(socket, option, None)
-        if number is None:
-            continue
-        try:
-            channel.setsockopt(getattr(socket, level), number, value)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, option) from error
-
-
-def peer_user(channel: socket.socket) -> str | None:
-    """Return the OS user at the other end of a unix socket, or None where it cannot be told."""
-    try:
-        import pwd
-        import struct
-
-        size = struct.calcsize("3i")
-        found = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-        uid = struct.unpack("3i", found)[1]
-        return pwd.getpwuid(uid).pw_name
-    except (ImportError, AttributeError, OSError, KeyError):
-        return None

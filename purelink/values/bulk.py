@@ -34,7 +34,7 @@ PIECE = 49_152
 #: a chunk of so many bytes is worth compiling for at once; smaller ones at the second use
 LARGE = 8_192
 #: rows below which the loop is quicker
-_FEW_STRIDES, _FEW_SWEPT = 20, 8
+_FEW_STRIDES, _FEW_SWEPT = 16, 16
 #: bytes of a row from which on values are cut out singly, not searched for their end
 _LONG_ROW = 4_096
 #: columns that code is compiled for, and that one regular expression takes
@@ -58,8 +58,8 @@ _FIXED = {
     oids.XID8: compiled.UINT8,
     oids.FLOAT8: compiled.FLOAT8,
 }
-#: fixed widths that need one step more; their bytes go to a function of `columnwise`
-_FINISHED = {oids.DATE: 4, oids.UUID: 16}
+#: fixed widths that need one step more, by a function of `columnwise`; negative: a width in bytes
+_FINISHED = {oids.DATE: compiled.INT4, oids.UUID: -16}
 _CHARACTERS = frozenset((oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME, oids.XML))
 _DIGITS = {
     oids.BOOL: compiled.BOOL_TEXT,
@@ -123,7 +123,7 @@ class BulkRowDecoder:
         self._loop: RowLoop | None = None
         self._bulk: _Way | None = None
         self._few = sys.maxsize
-        self._pause = pause_collector
+        self._pause = pause_collector and not _COMPILES_LOOPS
         self._used = False
         types = [column.type_oid for column in columns]
         self._make: Callable[[], _Way] | None = None
@@ -154,7 +154,9 @@ class BulkRowDecoder:
                 gc.enable()
         else:
             position = self._quickly(buffer, start, end, rows)
-        return position if position == end else self._careful(buffer, position, end, rows)
+        if position == end or buffer[position] != 0x44:  # the usual end: all rows are done
+            return position
+        return self._careful(buffer, position, end, rows)
 
     def _quickly(self, buffer: bytes, start: int, end: int, rows: list[Any]) -> int:
         """Decode while the quick ways vouch for it; return where they stopped."""
@@ -224,7 +226,7 @@ def _striding(types: list[int]) -> _Way:
 
     finish = {oids.DATE: columnwise.finish_dates, oids.UUID: columnwise.finish_uuids}
     strides = Strides(
-        tuple([_FIXED[oid] if oid in _FIXED else -_FINISHED[oid] for oid in types]),
+        tuple([_FIXED[oid] if oid in _FIXED else _FINISHED[oid] for oid in types]),
         tuple([finish[oid]() if oid in finish else None for oid in types]),
     )
     width, run = strides.width, strides.run

@@ -227,23 +227,18 @@ def _uuids() -> ColumnDecoder:
 
 def finish_uuids() -> Callable[[tuple[bytes, ...]], list[object]]:
     """Return what makes UUIDs of the sixteen bytes that each is in binary."""
+    from itertools import repeat
+
     make = _uuid_maker()
-    return lambda values: make([int.from_bytes(value, "big") for value in values])
+    return lambda values: make(list(map(int.from_bytes, values, repeat("big"))))
 
 
-def finish_dates() -> Callable[[tuple[bytes, ...]], list[object]]:
-    """Return what makes dates of the four bytes that each is in binary."""
+def finish_dates() -> Callable[[tuple[int, ...]], list[object]]:
+    """Return what makes dates of the days since 2000 that each is in binary."""
     from datetime import date
-    from struct import Struct
 
-    epoch = date(2000, 1, 1).toordinal()
-    read = date.fromordinal
-
-    def dates(values: tuple[bytes, ...]) -> list[object]:
-        days = Struct(f">{len(values)}i").unpack(b"".join(values))
-        return [read(epoch + day) for day in days]
-
-    return dates
+    since = date(2000, 1, 1).toordinal().__add__
+    return lambda days: list(map(date.fromordinal, map(since, days)))
 
 
 # -- json and arrays -----------------------------------------------------------------------

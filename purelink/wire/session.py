@@ -26,6 +26,7 @@ from purelink.wire.answers import Answer, Discard, Notification, RowDecoder, Val
 from purelink.wire.codec import Body
 from purelink.wire.framing import head
 from purelink.wire.hearing import ASYNCHRONOUS, BEFORE_IDLE, HEARD, SIMPLE, Hearing
+from purelink.wire.runs import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -259,6 +260,12 @@ class Session(Hearing):
         while position < end:
             if buffer[position] == codes.DATA_ROW and self._decoder is not None:
                 after = self._rows(buffer, position, end)
+                if after != position:
+                    position = after
+                    continue
+            lane = LANES.get(self.state)
+            if lane is not None:
+                after = lane(self, buffer, position, end)
                 if after != position:
                     position = after
                     continue

@@ -135,7 +135,7 @@ BINARY: dict[int, st.SearchStrategy[bytes]] = {
     oids.OID: st.binary(min_size=4, max_size=4),
     oids.XID8: st.binary(min_size=8, max_size=8),
     oids.FLOAT8: st.binary(min_size=8, max_size=8),
-    oids.DATE: st.integers(-700_000, 2_900_000).map(struct.Struct(">i").pack),
+    oids.DATE: st.integers(-700_000, 2_900_000).map(lambda day: struct.pack(">i", day)),
     oids.UUID: st.binary(min_size=16, max_size=16),
 }
 LOOSE: dict[int, st.SearchStrategy[bytes]] = {

@@ -1,4 +1,4 @@
-"""Bulk decoders and encoders on a real server: typical shapes, both formats, COPY there and back."""
+"""Bulk decoders and encoders on a real server: typical shapes, both formats, COPY and Bind."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def captured(link: psycopg.Connection[Any], sql: str, form: int) -> tuple[list[C
 def test_typical_shapes(
     link: psycopg.Connection[Any], shape: str, form: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sql = f"select {SHAPES[shape]} from generate_series(1, 5000) n"  # noqa: S608
+    sql = f"select {SHAPES[shape]} from generate_series(1, 5000) n"
     columns, buffer = captured(link, sql, form)
     wanted: list[Any] = []
     assert careful_decoder(columns).decode(buffer, 0, len(buffer), wanted) == len(buffer)
@@ -89,9 +89,15 @@ def test_typical_shapes(
             at = decoder.decode(buffer, at, end, rows)
         assert repr(rows) == repr(wanted)
 
-    # and that was the quick way: the careful one is needed for nothing in it
+    # and that was the quick way: the careful one is needed for the last row at most
+    careful = careful_decoder(columns).decode
+
+    def last(buffer: bytes, start: int, end: int, rows: list[Any]) -> int:
+        assert end - start < 100
+        return careful(buffer, start, end, rows)
+
     def gone(*_: object, **__: object) -> RowDecoder:
-        return RowDecoder(lambda *_: pytest.fail("the careful way was needed"))
+        return RowDecoder(last)
 
     monkeypatch.setattr(bulk, "careful_decoder", gone)
     monkeypatch.setattr(bulk, "_decoders", {})
@@ -102,7 +108,7 @@ def test_typical_shapes(
 
 def test_both_formats_give_equal_rows(link: psycopg.Connection[Any]) -> None:
     for shape in ("nums", "fixed", "nullable", "mixed", "json", "bytes"):
-        sql = f"select {SHAPES[shape]} from generate_series(1, 500) n"  # noqa: S608
+        sql = f"select {SHAPES[shape]} from generate_series(1, 500) n"
         found = []
         for form in (0, 1):
             columns, buffer = captured(link, sql, form)

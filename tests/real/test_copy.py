@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
+import decimal
 import io
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,15 +103,13 @@ def test_some_columns(table: Any) -> None:
 
 def test_many_types(connection: Any) -> None:
     connection.script(
-        "create temp table types (a timestamptz, b date, c numeric, d uuid, e bytea, f int[], g json)"
+        "create temp table types"
+        " (a timestamptz, b date, c numeric, d uuid, e bytea, f int[], g json)"
     )
-    import decimal
-    import uuid
-
-    utc = datetime.timezone.utc
+    utc = dt.timezone.utc
     row = (
-        datetime.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=utc),
-        datetime.date(2026, 1, 2),
+        dt.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=utc),
+        dt.date(2026, 1, 2),
         decimal.Decimal("1.50"),
         uuid.UUID(int=5),
         b"\\x\0\xff",
@@ -138,7 +138,8 @@ def test_sources(table: Any) -> None:
         iter([(1, "x"), [2, "y"]]),
     ):
         assert table.copy_in(sql, source) == 2
-    for nothing in ([], b"", "", io.BytesIO(), iter([])):
+    empty: list[Any] = [[], b"", "", io.BytesIO(), iter([])]
+    for nothing in empty:
         assert table.copy_in(sql, nothing) == 0
     with pytest.raises(InterfaceError, match="cannot be a int"):
         table.copy_in(sql, 5)
@@ -198,7 +199,7 @@ def test_a_source_that_raises(table: Any) -> None:
             assert stored(table) == []
     with pytest.raises(InterfaceError, match="NUL"):
         table.copy_in(f"copy {TABLE} (b) from stdin", [("x",)] * 500 + [("a\0b",)])
-    with pytest.raises(InterfaceError, match="no character|has not|cannot"):
+    with pytest.raises(InterfaceError, match="has not"):
         table.copy_in(f"copy {TABLE} (b) from stdin", [("\ud800",)])
     assert stored(table) == []
 
@@ -261,9 +262,10 @@ def test_a_notice_for_each_row(table: Any) -> None:
         " $$begin raise notice 'row %', repeat('x', 100); return new; end$$;"
         "create trigger shout before insert on noisy for each row execute function pg_temp.shout()"
     )
-    heard = []
+    heard: list[object] = []
     table.notice_handlers.append(heard.append)
-    assert table.copy_in("copy noisy from stdin", ((n,) for n in range(30_000)), timeout=60) == 30_000
+    rows = ((n,) for n in range(30_000))
+    assert table.copy_in("copy noisy from stdin", rows, timeout=60) == 30_000
     assert len(heard) == 30_000
 
 

@@ -212,9 +212,8 @@ def test_inserts(table: Any, size: int) -> None:
 
 
 def test_returning(table: Any) -> None:
-    result = table.executemany(
-        "insert into many (a) values ($1) returning a, b", ((n,) for n in range(1500)), returning=True
-    )
+    sql = "insert into many (a) values ($1) returning a, b"
+    result = table.executemany(sql, ((n,) for n in range(1500)), returning=True)
     assert result.rows == [(n, None) for n in range(1500)]
     assert result.command_tag == "INSERT 0 1500"
     assert result.row_count == 1500

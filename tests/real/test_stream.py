@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
@@ -93,7 +93,7 @@ def test_leaving_keeps_the_transaction(door: Door) -> None:
 def test_the_connection_is_its_own(connection: Any) -> None:
     with connection.stream(MANY, 10_000) as stream:
         stream.fetch()
-        for use in (
+        uses: list[Callable[[], Any]] = [
             lambda: connection.query("select 1"),
             lambda: connection.script("select 1"),
             lambda: connection.stream("select 1").fetch(),
@@ -101,7 +101,8 @@ def test_the_connection_is_its_own(connection: Any) -> None:
             lambda: connection.executemany("select $1", [(1,)]),
             lambda: connection.pipeline().query("select 1"),
             lambda: connection.wait_for_notification(0.1),
-        ):
+        ]
+        for use in uses:
             with pytest.raises(LocalProtocolError, match="a stream is open on this connection"):
                 use()
         assert connection.is_alive()

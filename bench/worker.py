@@ -1,0 +1,45 @@
+"""One driver in a process of its own: runs workloads as the lines of its input tell.
+
+`bench.queries` starts it as `python -m bench.worker NAME DSN`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from bench.async_drivers import Asyncpg, AsyncPsycopg, AsyncPurelink
+from bench.drivers import Driver, Pg8000, Psycopg, Psycopg2, PsycopgBinary, Purelink
+
+DRIVERS: dict[str, type[Driver]] = {
+    "purelink": Purelink,
+    "purelink-async": AsyncPurelink,
+    "psycopg-c": Psycopg,
+    "psycopg-c-bin": PsycopgBinary,
+    "psycopg-py": Psycopg,
+    "psycopg-async": AsyncPsycopg,
+    "psycopg2": Psycopg2,
+    "asyncpg": Asyncpg,
+    "pg8000": Pg8000,
+}
+
+
+def main() -> None:
+    """Obey: each line is `[workload, size, timed]`; each answer what it took, or a digest."""
+    driver = DRIVERS[sys.argv[1]](sys.argv[2])
+    print(json.dumps(driver.lacks), flush=True)
+    for line in sys.stdin:
+        workload, size, timed = json.loads(line)
+        driver.prepare(workload, size)
+        began = time.perf_counter()
+        result = driver.run(workload, size)
+        took = time.perf_counter() - began
+        answer: Any = took if timed else driver.finish(workload, result)
+        del result
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

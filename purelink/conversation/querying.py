@@ -1,0 +1,64 @@
+"""The conversation of one query: in one trip, prepared when it is worth it, healed when it is lost.
+
+Floor 3, pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Sequence
+
+from purelink.conversation.outcomes import result_of
+from purelink.conversation.statements import retry_error
+from purelink.values.parameters import encode_parameters
+from purelink.wire import dialogues
+
+if TYPE_CHECKING:
+    from purelink.conversation.talk import Talk
+    from purelink.result import Result
+    from purelink.wire.wants import Dialogue
+
+__all__ = ["query"]
+
+
+def query(talk: Talk, sql: str, parameters: Sequence[object] = ()) -> Dialogue[Result]:
+    """As `Talk.query`."""
+    session, statements = talk.session, talk.statements
+    if not parameters and sql not in statements and _several(sql):
+        results = yield from talk.script(sql)
+        return results[-1]
+    encoded = encode_parameters(
+        parameters, encoding=session.encoding, errors=session.encoding_errors
+    )
+    for unnamed in (False, False, True):
+        at_stake = session.transaction_status != "I"
+        changes = session.changes
+        batch = talk.batch()
+        request = statements.add(batch, sql, encoded, session, talk.decoder_for, unnamed=unnamed)
+        batch.sync()
+        try:
+            yield from talk.finish(dialogues.ask(session, batch, talk.decoder_for))
+        finally:
+            statements.settle(request)
+        stale = request.stale()
+        if stale is None:
+            if session.changes != changes:
+                talk.recall_reading(request)
+            break
+        session.answers.clear()
+        statements.lost(request, stale)
+        if at_stake:
+            raise retry_error(stale)
+        if session.transaction_status == "E":
+            # Of the BEGIN that went out before it: nothing else was done in there.
+            yield from talk.command("ROLLBACK")
+    return result_of(request.answer, talk.taken())
+
+
+def _several(sql: str) -> bool:
+    """Tell whether a text may hold several statements.
+
+    A semicolon inside a literal misleads it, harmlessly: the simple protocol runs one
+    statement just as well.
+    """
+    stripped = sql.rstrip()
+    return ";" in stripped.rstrip(";").rstrip() if stripped.endswith(";") else ";" in stripped

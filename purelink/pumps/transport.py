@@ -1,0 +1,135 @@
+"""What asyncio calls: `Wire`, a plain Protocol that gathers, and wakes the one waiting reader.
+
+Floor 4. Belongs to the asyncio pump (`asynchronous`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from purelink.pumps.channel import LINGER, Gathering
+from purelink.pumps.sockets import glance
+
+if TYPE_CHECKING:
+    from purelink.wire.wants import Exchange
+
+__all__ = ["Wire"]
+
+#: Reading is paused while nobody reads and so much is waiting.
+_HIGH = 1 << 20
+
+
+class Wire(asyncio.Protocol):
+    """What the loop calls: puts bytes into the inbox and wakes whoever waits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.transport: Any = None
+        self.inbox = Gathering()
+        self.engine: Any = None
+        self.waiter: asyncio.Future[None] | None = None
+        self.want: Exchange | None = None
+        self.linger: asyncio.TimerHandle | None = None
+        self.writable: asyncio.Future[None] | None = None
+        self.writing_paused = False
+        self.reading_paused = False
+        #: ciphertext of a handshake under way
+        self.handshaking = False
+
+    def connection_made(self, transport: Any) -> None:
+        """Keep the transport."""
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Put bytes into the inbox, decrypted where TLS is up."""
+        engine = self.engine
+        if engine is None or self.handshaking:
+            self.inbox.put(data)
+        else:
+            self.decrypt(data)
+        self.tell()
+
+    def decrypt(self, data: bytes) -> None:
+        """Feed TLS, and put what it gives into the inbox; b"" is the end."""
+        engine, inbox = self.engine, self.inbox
+        if data:
+            engine.feed(data)
+        else:
+            engine.eof()
+        try:
+            while True:
+                plain = engine.read()
+                if not plain:
+                    break
+                inbox.put(plain)
+            if engine.closed:
+                inbox.ended = True
+        except OSError as error:
+            inbox.failed = error
+        reply = engine.drain()
+        if reply and not self.transport.is_closing():
+            self.transport.write(reply)
+
+    def eof_received(self) -> bool:
+        """Note the end; closing is ours to do."""
+        if self.engine is not None and not self.handshaking:
+            self.decrypt(b"")
+        self.inbox.ended = True
+        self.tell()
+        # Keep the transport open: closing is ours to do.
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Note the end, and what the network said of it."""
+        inbox = self.inbox
+        if isinstance(error, (OSError, MemoryError)) and inbox.failed is None:
+            inbox.failed = error
+        inbox.ended = True
+        if self.writable is not None and not self.writable.done():
+            self.writable.set_result(None)
+        self.writing_paused = False
+        self.tell()
+
+    def pause_writing(self) -> None:
+        """Note that the transport holds enough."""
+        self.writing_paused = True
+
+    def resume_writing(self) -> None:
+        """Wake whoever waits to write."""
+        self.writing_paused = False
+        if self.writable is not None and not self.writable.done():
+            self.writable.set_result(None)
+
+    def tell(self) -> None:
+        """Wake the reader if there is enough, or soon if there is something."""
+        waiter, want, inbox = self.waiter, self.want, self.inbox
+        if waiter is None or want is None:
+            # Never while a write is pending: the server may be waiting for us to read.
+            full = inbox.size > _HIGH and self.writable is None and not self.writing_paused
+            if full and not self.reading_paused and not self.transport.is_closing():
+                self.reading_paused = True
+                self.transport.pause_reading()
+            return
+        if waiter.done():
+            return
+        if inbox.enough(want):
+            self.wake()
+        elif inbox.size >= max(1, want.need) and self.linger is None:
+            self.linger = self.loop.call_later(LINGER, self.wake)
+
+    def stirred(self) -> bool:
+        """Tell whether the socket has something that the loop has not handed us yet."""
+        if self.inbox.ended or self.transport.is_closing():
+            return False
+        channel = self.transport.get_extra_info("socket")
+        # A transport that shows no socket may always have something.
+        return channel is None or glance(channel)
+
+    def wake(self) -> None:
+        """Wake the reader."""
+        if self.linger is not None:
+            self.linger.cancel()
+            self.linger = None
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)

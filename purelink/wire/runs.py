@@ -1,0 +1,151 @@
+"""The commonest answers, taken without an object for each message, and runs of them at once.
+
+Floor 1, pure. A lane belongs to a state of `legality.HEARD`. It takes what stands in the buffer
+just as that state expects it, to the byte, does what the table would have done, and tells how far
+it came; anything else (another message, a length that does not fit, an incomplete one) it leaves
+where it is, for the session to judge. A test holds both ways together.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Callable
+
+from purelink.wire import codes, legality
+from purelink.wire.answers import Answer
+
+if TYPE_CHECKING:
+    from purelink.wire.session import Session
+
+__all__ = ["LANES", "Tally"]
+
+_LENGTH = Struct(">i").unpack_from
+_BOUND = b"2\0\0\0\4"
+_READY = b"Z\0\0\0\5"
+
+
+class Tally(Answer):
+    """One answer for all the executions of a batch: their rows in one list, their tags counted.
+
+    Attributes:
+        tags: command tag -> how often it came. last_tag: as the server gave it.
+    """
+
+    __slots__ = ("last_tag", "tags", "unit")
+
+    def __init__(self) -> None:
+        self.tags: dict[str, int] = {}
+        self.last_tag: str | None = None
+        #: what the server says to one more execution that goes as the last one did
+        self.unit = b""
+        super().__init__()
+
+    @property
+    def times(self) -> int:
+        """How many executions are complete."""
+        return sum(self.tags.values())
+
+    # a property over the base's slot: every execution sets it
+    @property
+    def command_tag(self) -> str | None:
+        """The last execution's tag."""
+        return self.last_tag
+
+    @command_tag.setter
+    def command_tag(self, tag: str | None) -> None:
+        if tag is not None:
+            self.tags[tag] = self.tags.get(tag, 0) + 1
+            self.last_tag = tag
+
+
+def _bound(session: Session, buffer: bytes, position: int, end: int) -> int:
+    """BindComplete; for a `Tally` also what repeats the last execution's answer."""
+    if not buffer.startswith(_BOUND, position):
+        return position
+    answer = session._answer  # noqa: SLF001 - the session's own lanes, apart for their size
+    if type(answer) is Tally and answer.unit:
+        position = _repeats(session, answer, buffer, position, end)
+        if not buffer.startswith(_BOUND, position):
+            return position
+    session._advance()  # noqa: SLF001
+    return position + 5
+
+
+def _repeats(session: Session, answer: Tally, buffer: bytes, position: int, end: int) -> int:
+    queue, unit, count = session._queue, answer.unit, 0  # noqa: SLF001
+    size = len(unit)
+    assert answer.last_tag is not None
+    while (
+        len(queue) > 1
+        and queue[0][1] is answer
+        and queue[1][1] is answer
+        and queue[0][0] is legality.EXECUTE
+        and queue[1][0] is legality.BIND
+        and end - position >= size
+        and buffer.startswith(unit, position)
+    ):
+        queue.popleft()
+        queue.popleft()
+        position += size
+        count += 1
+    answer.tags[answer.last_tag] += count
+    return position
+
+
+def _completed(session: Session, buffer: bytes, position: int, end: int) -> int:
+    """CommandComplete of an Execute."""
+    if buffer[position] != codes.COMMAND_COMPLETE or end - position < 6:
+        return position
+    (length,) = _LENGTH(buffer, position + 1)
+    stop = position + 1 + length
+    answer = session._answer  # noqa: SLF001
+    if not 5 <= length <= codes.SHORT_LENGTH or stop > end or answer is None:
+        return position
+    if buffer.find(0, position + 5) != stop - 1:
+        return position
+    if answer.outcome is None:
+        answer.outcome = "command" if answer.columns is None else "rows"
+    answer.command_tag = buffer[position + 5 : stop - 1].decode(session.encoding, "replace")
+    answer.complete = True
+    if type(answer) is Tally:
+        # With rows in between it is no repetition, and `startswith` will tell.
+        answer.unit = _BOUND + buffer[position:stop]
+    session._advance()  # noqa: SLF001
+    return int(stop)
+
+
+def _ready(session: Session, buffer: bytes, position: int, end: int) -> int:
+    """ReadyForQuery behind a Sync that nobody waits for by itself."""
+    if end - position < 6 or not buffer.startswith(_READY, position):
+        return position
+    status = buffer[position + 5]
+    if status not in codes.STATUSES or session._answer is not None:  # noqa: SLF001
+        return position
+    session.transaction_status = chr(status)
+    session.fatal = session.farewell = None
+    session.dying = False
+    session._advance()  # noqa: SLF001
+    return position + 6
+
+
+def _copied(session: Session, buffer: bytes, position: int, end: int) -> int:
+    """CopyData, one behind the other."""
+    add, unpack, ceiling = session.copied.append, _LENGTH, session.ceiling
+    while end - position >= 5 and buffer[position] == codes.COPY_DATA:
+        (length,) = unpack(buffer, position + 1)
+        stop = position + 1 + length
+        if length < 4 or length > ceiling or stop > end:
+            break
+        add(buffer[position + 5 : stop])
+        position = stop
+    return position
+
+
+#: state -> what takes the answers that it expects: `(session, buffer, position, end) -> position`
+LANES: dict[str, Callable[[Session, bytes, int, int], int]] = {
+    legality.BIND: _bound,
+    legality.EXECUTE: _completed,
+    legality.EXECUTE_ROWS: _completed,
+    legality.SYNC: _ready,
+    legality.COPY_OUT: _copied,
+}
