@@ -3,8 +3,10 @@
 Every driver lives in a process of its own (`bench.worker`) and takes its turn on every workload,
 round by round, in an order that rotates. Results are compared before anything is timed; the median
 of the rounds counts, and of the ratios within a round. A driver that is not installed, or has no
-way for a workload, shows a dash. `python -m bench.queries [--quick] [--rounds N] [--only WORKLOAD …]
-[--drivers NAME …] [--socket] [--json FILE]` prints a table in markdown.
+way for a workload, shows a dash. It prints a table in markdown:
+
+    python -m bench.queries [--quick] [--rounds N] [--only WORKLOAD …] [--drivers NAME …]
+        [--socket] [--json FILE]
 """
 
 from __future__ import annotations

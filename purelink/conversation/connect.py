@@ -1,8 +1,8 @@
 """Connecting as libpq 18 does: host by host, address by address, one encryption after another.
 
 Floor 3, pure. `connect` tries the targets of the settings until one is fit, and tells the whole
-story of all attempts when none is. What follows what is decided in one table, `_next_after`'s
-docstring; the texts are libpq's, one prefixed line an attempt.
+story of all attempts when none is: one prefixed line an attempt, in libpq's words. Each failure says
+where it leads (`attempt.Failed.then`).
 
 Source: `fe-connect.c` (PQconnectPoll, connectFailureMessage), `fe-auth.c`; the manual's sections on
 multiple hosts and on `target_session_attrs`.
@@ -10,26 +10,28 @@ multiple hosts and on `target_session_attrs`.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING
 
 from purelink.conninfo import integer
+from purelink.conversation.attempt import (
+    ADDRESS,
+    AGAIN,
+    ENCRYPTION,
+    HOST,
+    STOP,
+    Attempt,
+    Connected,
+    Failed,
+    Plan,
+)
 from purelink.conversation.fitness import is_fit
-from purelink.conversation.spelling import spell_error
 from purelink.errors import (
     AuthenticationError,
     ConnectError,
-    ConnectionLost,
     ConninfoError,
-    Diagnostics,
-    RemoteProtocolError,
 )
-from purelink.values.encodings import codec_of
-from purelink.wire import codes, frontend
-from purelink.wire.auth import Authentication
 from purelink.wire.dialogues import terminate
-from purelink.wire.session import CLOSED_UNEXPECTEDLY, Session
-from purelink.wire.startup import Refused, ask_tls, bounded, startup
+from purelink.wire.startup import bounded
 from purelink.wire.wants import (
     Address,
     Close,
@@ -37,110 +39,17 @@ from purelink.wire.wants import (
     Dialogue,
     Limit,
     LimitExpired,
-    Open,
-    Opened,
     Resolve,
-    Secured,
-    StartTLS,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from purelink.conninfo import Settings, Target
-
+    from purelink.conninfo import Target
 __all__ = ["Connected", "Plan", "connect"]
 
-_RUNNING_TCP = "\n\tIs the server running on that host and accepting TCP/IP connections?"
-_RUNNING_UNIX = "\n\tIs the server running locally and accepting connections on that socket?"
 #: sun_path of Linux, less its NUL
 _SOCKET_PATH_AT_MOST = 107
-
-# Where a failure leads.
-ENCRYPTION, ADDRESS, HOST, STOP, AGAIN = "encryption", "address", "host", "stop", "again"
-
-
-class Plan:
-    """All that `connect` needs besides the settings.
-
-    Args:
-        settings: what `conninfo.resolve` made.
-        entropy: gives so many random bytes (`os.urandom`).
-        shuffle: puts a list in random order, for load_balance_hosts.
-        tls_settings: makes the TLSSettings for a target (`tls.TLSSettings.from_settings` with
-            the home folder), or None where there is no `ssl`.
-        end_point_hash: hash of a certificate in DER for channel binding.
-        password: the user's own provider: called with `(target, user)` once an attempt, when the
-            server asks; it beats every other password.
-        token: the same for OAUTHBEARER.
-        deliver: called between reads when notices are waiting in `session`.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        entropy: Callable[[int], bytes],
-        shuffle: Callable[[list[Any]], None] | None = None,
-        tls_settings: Callable[[Target], Any] | None = None,
-        end_point_hash: Callable[[bytes], bytes] | None = None,
-        password: Callable[[Target, str], Any] | None = None,
-        token: Callable[[Target, str], Any] | str | None = None,
-        max_iterations: int = 10_000_000,
-    ) -> None:
-        self.settings = settings
-        self.entropy = entropy
-        self.shuffle = shuffle
-        self.tls_settings = tls_settings
-        self.end_point_hash = end_point_hash
-        self.password = password
-        self.token = token
-        self.max_iterations = max_iterations
-
-
-class Connected:
-    """What `connect` reached.
-
-    Attributes:
-        session: idle.
-        target, address: of the settings, and where it really is.
-        secured: what TLS gave, or None for plaintext.
-        tls: the TLSSettings in force, or None.
-        password_used: the server asked for a password on this connection, and we answered
-            (PQconnectionUsedPassword).
-        opened: peer and own address.
-        attempts: the attempts before this one, as `ConnectError.attempts`.
-    """
-
-    def __init__(self, session: Session, target: Target, address: Address) -> None:
-        self.session = session
-        self.target = target
-        self.address = address
-        self.secured: Secured | None = None
-        self.tls: Any = None
-        self.opened: Opened | None = None
-        self.password_used = False
-        self.attempts: tuple[tuple[str, str], ...] = ()
-
-
-class _Failed(Exception):
-    """One attempt's failure: its text, and where it leads."""
-
-    def __init__(
-        self,
-        text: str,
-        then: str,
-        *,
-        diagnostics: Diagnostics | None = None,
-        cause: BaseException | None = None,
-        prefixed: bool = True,
-    ) -> None:
-        super().__init__(text)
-        self.text = text
-        self.then = then
-        self.diagnostics = diagnostics
-        self.cause = cause
-        self.prefixed = prefixed
 
 
 def connect(plan: Plan) -> Dialogue[Connected]:
@@ -161,7 +70,7 @@ class _Connecting:
         self.plan = plan
         self.settings = plan.settings
         self.story: list[tuple[str, str]] = []
-        self.last: _Failed | None = None
+        self.last: Failed | None = None
         self.timeout: float | None = None
         self.timeout_known = False
 
@@ -172,7 +81,7 @@ class _Connecting:
             for target in self.settings.targets:
                 try:
                     return (yield from self._host(target, each))
-                except _Failed as failed:
+                except Failed as failed:
                     self.last = failed
                     if failed.then is STOP:
                         raise self._error() from failed.cause
@@ -191,7 +100,7 @@ class _Connecting:
         sqlstate = None if diagnostics is not None and diagnostics.sqlstate else "08001"
         return kind(text, attempts=self.story, diagnostics=diagnostics, sqlstate=sqlstate)
 
-    def _tell(self, where: str, prefix: str, failed: _Failed) -> None:
+    def _tell(self, where: str, prefix: str, failed: Failed) -> None:
         self.story.append((where, (prefix if failed.prefixed else "") + failed.text))
 
     # -- one host ---------------------------------------------------------------------------
@@ -200,15 +109,15 @@ class _Connecting:
         where = _spell(target)
         try:
             addresses = yield from self._addresses(target)
-        except _Failed as failed:
+        except Failed as failed:
             self._tell(where, "", failed)
             raise
-        last = _Failed(f'no address for host "{target.host}"', HOST)
+        last = Failed(f'no address for host "{target.host}"', HOST)
         for address in addresses:
             limit = Limit(self.timeout)
             try:
                 return (yield from self._address(target, address, wish, limit))
-            except _Failed as caught:
+            except Failed as caught:
                 last = caught
                 if caught.then in (HOST, STOP):
                     raise
@@ -218,13 +127,13 @@ class _Connecting:
         try:
             port = integer(target.port, "port")
         except ConninfoError as error:
-            raise _Failed(str(error), STOP, cause=error) from error
+            raise Failed(str(error), STOP, cause=error) from error
         if not 1 <= port <= 65535:
-            raise _Failed(f'invalid port number: "{target.port}"', HOST)
+            raise Failed(f'invalid port number: "{target.port}"', HOST)
         if target.kind == "socket":
             path = f"{target.socket_directory}/.s.PGSQL.{port}"
             if len(path.encode("utf-8", "surrogateescape")) > _SOCKET_PATH_AT_MOST:
-                raise _Failed(
+                raise Failed(
                     f'Unix-domain socket path "{path}" is too long'
                     f" (maximum {_SOCKET_PATH_AT_MOST} bytes)",
                     HOST,
@@ -237,7 +146,7 @@ class _Connecting:
         except OSError as error:
             what = "parse network address" if numeric else "translate host name"
             tail = "" if numeric else " to address"
-            raise _Failed(
+            raise Failed(
                 f'could not {what} "{name}"{tail}: {error.strerror or error}', HOST, cause=error
             ) from error
         if self.plan.shuffle is not None and self.settings["load_balance_hosts"] == "random":
@@ -258,7 +167,7 @@ class _Connecting:
             if self.plan.tls_settings is None:
                 methods = [method for method in methods if method == "plain"]
             if not methods:
-                refusal = _Failed(
+                refusal = Failed(
                     f'sslmode value "{self.settings["sslmode"]}" invalid when SSL support is not'
                     " compiled in",
                     STOP,
@@ -269,10 +178,10 @@ class _Connecting:
         remaining = list(methods)
         named = True
         while True:
-            attempt = _Attempt(self.plan, target, address, remaining, named=named)
+            attempt = Attempt(self.plan, target, address, remaining, named=named)
             try:
                 return (yield from self._limited(attempt, wish, limit))
-            except _Failed as failed:
+            except Failed as failed:
                 yield Close()
                 self._tell(where, prefix, failed)
                 if failed.then is AGAIN and named:
@@ -292,7 +201,7 @@ class _Connecting:
                 yield Close()
                 raise
 
-    def _limited(self, attempt: _Attempt, wish: str, limit: Limit) -> Dialogue[Connected]:
+    def _limited(self, attempt: Attempt, wish: str, limit: Limit) -> Dialogue[Connected]:
         """Run one attempt within connect_timeout; the clock is the address's, not the attempt's."""
         if not self.timeout_known and attempt.address.family == "tcp":
             self._learn_timeout(limit)
@@ -304,7 +213,7 @@ class _Connecting:
         except LimitExpired as expired:
             if expired.limit is not limit:
                 raise
-            raise _Failed("timeout expired", ADDRESS, cause=expired) from expired
+            raise Failed("timeout expired", ADDRESS, cause=expired) from expired
         connected.attempts = tuple(self.story)
         return connected
 
@@ -315,7 +224,7 @@ class _Connecting:
             try:
                 seconds = integer(text, "connect_timeout")
             except ConninfoError as error:
-                raise _Failed(str(error), STOP, cause=error) from error
+                raise Failed(str(error), STOP, cause=error) from error
             if seconds > 0:
                 self.timeout = float(seconds)
                 limit.seconds = self.timeout
@@ -328,7 +237,7 @@ class _Connecting:
                 yield Deliver(terminate())
             except OSError:
                 pass  # a polite word, no more: the server is left either way
-            raise _Failed(refusal, HOST)
+            raise Failed(refusal, HOST)
 
 
 _METHODS = {
@@ -339,214 +248,6 @@ _METHODS = {
     "verify-ca": ["tls"],
     "verify-full": ["tls"],
 }
-
-
-class _Attempt:
-    """One socket: open, TLS, startup, authentication."""
-
-    def __init__(
-        self, plan: Plan, target: Target, address: Address, methods: list[str], *, named: bool
-    ) -> None:
-        self.plan = plan
-        self.settings = plan.settings
-        self.target = target
-        self.address = address
-        #: still to be tried; shared with the caller, who tries the rest
-        self.methods = methods
-        self.method = methods.pop(0)
-        self.named = named
-        self.secured: Secured | None = None
-        self.tls: Any = None
-
-    def run(self) -> Dialogue[Connected]:
-        # Made first: what cannot be sent is told before a byte goes out.
-        message = self._message()
-        message.encode()
-        opened = yield from self._open()
-        if self.method == "tls":
-            yield from self._secure()
-        session = Session(codec_of)
-        session.replication = bool(self.settings["replication"])
-        authentication = self._authentication()
-        try:
-            minimum = _VERSIONS[self.settings["min_protocol_version"] or "3.0"]
-            yield from startup(session, message, authentication, minimum=minimum)
-            if self.settings["sslcertmode"] == "require":
-                from purelink.tls.checks import check_certificate_mode
-
-                check_certificate_mode("require", self.secured)
-        except Refused as refused:
-            raise self._refused(refused, authentication) from None
-        except (AuthenticationError, RemoteProtocolError) as error:
-            raise _Failed(str(error), STOP, cause=error) from error
-        except ConnectionLost as error:
-            raise _Failed(str(error), STOP, cause=error, diagnostics=error.diagnostics) from error
-        except OSError as error:
-            text = getattr(error, "text", None) or _network(error)
-            raise _Failed(text, STOP, cause=error) from error
-        connected = Connected(session, self.target, self.address)
-        connected.secured, connected.tls, connected.opened = self.secured, self.tls, opened
-        connected.password_used = authentication.password_used
-        return connected
-
-    def _open(self) -> Dialogue[Opened]:
-        unix = self.address.family == "unix"
-        try:
-            options = () if unix else self._socket_options()
-        except ConninfoError as error:
-            raise _Failed(str(error), ADDRESS, cause=error) from error
-        wanted = self.settings["requirepeer"] if unix else None
-        try:
-            opened: Opened = yield Open(self.address, options, peer_user=bool(wanted))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            if error.filename in _OPTION_NAMES:
-                text = f"setsockopt({error.filename}) failed: {reason}"
-                raise _Failed(text, ADDRESS, cause=error) from error
-            advice = _RUNNING_UNIX if unix else _RUNNING_TCP
-            raise _Failed(reason + advice, ADDRESS, cause=error) from error
-        if wanted and opened.peer_user != wanted:
-            raise _Failed(
-                f'requirepeer specifies "{wanted}", but actual peer user name is'
-                f' "{opened.peer_user}"',
-                STOP,
-            )
-        return opened
-
-    def _socket_options(self) -> tuple[tuple[str, str, int], ...]:
-        """Return what libpq sets on a TCP socket. Source: useKeepalives, setKeepalivesIdle."""
-        settings = self.settings
-        options: list[tuple[str, str, int]] = []
-        keepalives = settings["keepalives"]
-        if keepalives is not None and integer(keepalives, "keepalives") == 0:
-            return ()
-        options.append(("SOL_SOCKET", "SO_KEEPALIVE", 1))
-        for keyword, option in _KEEPALIVES:
-            text = settings[keyword]
-            if text is not None:
-                # libpq raises a negative number to 0 and hands 0 to the system, which may refuse
-                options.append(("IPPROTO_TCP", option, max(0, integer(text, keyword))))
-        text = settings["tcp_user_timeout"]
-        if text is not None:
-            milliseconds = max(0, integer(text, "tcp_user_timeout"))
-            options.append(("IPPROTO_TCP", "TCP_USER_TIMEOUT", milliseconds))
-        return tuple(options)
-
-    def _secure(self) -> Dialogue[None]:
-        assert self.plan.tls_settings is not None
-        settings = self.plan.tls_settings(self.target)
-        direct = self.settings["sslnegotiation"] == "direct"
-        if not direct:
-            try:
-                willing = yield from ask_tls()
-            except (ConnectionLost, RemoteProtocolError) as error:
-                raise _Failed(str(error), STOP, cause=error) from error
-            except OSError as error:
-                raise _Failed(_network(error), STOP, cause=error) from error
-            if not willing:
-                if "plain" in self.methods:
-                    # The same socket serves, in plaintext.
-                    self.methods.remove("plain")
-                    self.method = "plain"
-                    return
-                raise _Failed("server does not support SSL, but SSL was required", STOP)
-        try:
-            self.secured = yield StartTLS(settings)
-        except OSError as error:
-            text = getattr(error, "text", None) or _network(error)
-            then = ENCRYPTION if getattr(error, "fallback_allowed", True) else STOP
-            raise _Failed(text, then, cause=error) from error
-        self.tls = settings
-
-    def _message(self) -> frontend.StartupMessage:
-        parameters = [
-            (name.encode(), value.encode("utf-8", "surrogateescape"))
-            for name, value in self.settings.startup_parameters
-            if self.named or name != "application_name"
-        ]
-        return frontend.StartupMessage(_requested(self.settings), parameters)
-
-    def _authentication(self) -> Authentication:
-        settings, target, plan = self.settings, self.target, self.plan
-        user = settings["user"] or ""
-        password: Any
-        if plan.password is not None:
-            password = partial(plan.password, target, user)
-        elif target.password is not None:
-            password = target.password.encode("utf-8", "surrogateescape")
-        else:
-            password = None
-        token: Any = plan.token
-        if callable(token):
-            token = partial(token, target, user)
-        certificate = self.secured.certificate if self.secured is not None else None
-        end_point_hash = None
-        if certificate is not None and plan.end_point_hash is not None:
-            end_point_hash = partial(plan.end_point_hash, certificate)
-        return Authentication(
-            user=user.encode("utf-8", "surrogateescape"),
-            password=password,
-            nonce=partial(plan.entropy, 18),
-            # an empty one is not "none given": libpq then refuses whatever is asked for
-            require_auth=settings["require_auth"],
-            channel_binding=settings["channel_binding"] or "prefer",
-            tls=self.secured is not None,
-            end_point_hash=end_point_hash,
-            verified_tls=self.secured is not None and settings["sslmode"] == "verify-full",
-            scram_client_key=settings["scram_client_key"],
-            scram_server_key=settings["scram_server_key"],
-            max_iterations=plan.max_iterations,
-            oauth_token=token,
-            oauth_issuer=settings["oauth_issuer"],
-            oauth_client_id=settings["oauth_client_id"],
-            oauth_scope=settings["oauth_scope"],
-        )
-
-    def _refused(self, refused: Refused, authentication: Authentication) -> _Failed:
-        diagnostics = refused.diagnostics
-        state = diagnostics.sqlstate
-        text = spell_error(diagnostics)
-        if (
-            state == "28P01"
-            and self.target.passfile is not None
-            and authentication.password_used
-            and self.plan.password is None
-        ):
-            text += f'\npassword retrieved from file "{self.target.passfile}"'
-        if refused.authenticated:
-            application = dict(self.settings.startup_parameters).get("application_name")
-            then = AGAIN if state == "42704" and application and self.named else STOP
-        elif state == "57P03":
-            then = HOST
-        else:
-            then = ENCRYPTION
-        return _Failed(text, then, diagnostics=diagnostics)
-
-
-_KEEPALIVES = (
-    ("keepalives_idle", "TCP_KEEPIDLE"),
-    ("keepalives_interval", "TCP_KEEPINTVL"),
-    ("keepalives_count", "TCP_KEEPCNT"),
-)
-_OPTION_NAMES = frozenset(
-    {"TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT", "SO_KEEPALIVE"}
-)
-_VERSIONS = {"3.0": codes.PROTOCOL_3_0, "3.2": codes.PROTOCOL_3_2, "latest": codes.PROTOCOL_3_2}
-
-
-def _requested(settings: Settings) -> int:
-    """Return the protocol version to ask for: 3.0 unless the settings say otherwise."""
-    highest = settings["max_protocol_version"]
-    if highest is not None:
-        return _VERSIONS[highest]
-    lowest = settings["min_protocol_version"]
-    return codes.PROTOCOL_3_2 if lowest in ("3.2", "latest") else codes.PROTOCOL_3_0
-
-
-def _network(error: OSError) -> str:
-    if isinstance(error, (ConnectionResetError, BrokenPipeError)):
-        return CLOSED_UNEXPECTEDLY
-    return f"could not receive data from server: {error.strerror or error}"
 
 
 def _spell(target: Target) -> str:

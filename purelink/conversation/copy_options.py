@@ -118,6 +118,8 @@ def _said(tokens: list[_Token]) -> dict[str, str]:
     for token in tokens:
         if token.text in ("(", ")"):
             depth += 1 if token.text == "(" else -1
+            if modern and not depth:
+                break
         elif modern and (depth > 1 or token.text == ","):
             option = "" if depth == 1 else option
         elif modern and not option:

@@ -250,7 +250,7 @@ class _CsvReader(_TextReader):
         delimiter = re.escape(options.delimiter)
         quoted = rf"(?:[^{quote}{escape}]|{escape}[{quote}{escape}])*"
         self._field = re.compile(
-            rf"(?:{quote}({quoted}){quote}|([^{delimiter}\n]*))({delimiter}|\n)", re.DOTALL
+            rf"(?:{quote}({quoted}){quote}|((?!{quote})[^{delimiter}\n]*))({delimiter}|\n)", re.DOTALL
         )
         self._doubled = re.compile(rf"{escape}(.)", re.DOTALL)
 

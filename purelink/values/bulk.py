@@ -23,6 +23,7 @@ from purelink.values.text import DEFAULT_REGISTRY
 if TYPE_CHECKING:
     from purelink.values.compiled import RowLoop
     from purelink.values.rows import ColumnLike, RowDecoder
+    from purelink.values.strides import Finish
     from purelink.values.styles import Styles
     from purelink.values.text import Registry
 
@@ -224,7 +225,10 @@ def _striding(types: list[int]) -> _Way:
     from purelink.values import columnwise
     from purelink.values.strides import Strides
 
-    finish = {oids.DATE: columnwise.finish_dates, oids.UUID: columnwise.finish_uuids}
+    finish: dict[int, Callable[[], Finish]] = {
+        oids.DATE: columnwise.finish_dates,
+        oids.UUID: columnwise.finish_uuids,
+    }
     strides = Strides(
         tuple([_FIXED[oid] if oid in _FIXED else _FINISHED[oid] for oid in types]),
         tuple([finish[oid]() if oid in finish else None for oid in types]),

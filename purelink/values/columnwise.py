@@ -230,7 +230,8 @@ def finish_uuids() -> Callable[[tuple[bytes, ...]], list[object]]:
     from itertools import repeat
 
     make = _uuid_maker()
-    return lambda values: make(list(map(int.from_bytes, values, repeat("big"))))
+    number: Callable[[bytes, str], int] = int.from_bytes  # type: ignore[assignment]
+    return lambda values: make(list(map(number, values, repeat("big"))))
 
 
 def finish_dates() -> Callable[[tuple[int, ...]], list[object]]:

@@ -16,7 +16,7 @@ import pytest
 
 from purelink.errors import InterfaceError
 from purelink.values.interval import Interval
-from purelink.values.parameters import Json, Jsonb, encode, encode_parameters
+from purelink.values.parameters import Json, Jsonb, encode, encode_parameters, text_form
 from purelink.values.ranges import Multirange, Range
 
 
@@ -226,6 +226,16 @@ def test_errors_count_parameters_and_never_show_values() -> None:
     assert "secret" not in str(caught.value)
     with pytest.raises(InterfaceError, match="as a parameter: "):
         encode({})
+
+
+def test_text_forms_stand_for_themselves() -> None:
+    assert [text_form(one, "x") for one in (1, b"\0\xff", [b"a"])] == [
+        "1",
+        "\\x00ff",
+        '{"\\\\x61"}',
+    ]
+    with pytest.raises(InterfaceError, match="'dict' as a member: wrap it"):
+        text_form({}, "a member")
 
 
 def test_at_most_65535() -> None:

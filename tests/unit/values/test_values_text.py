@@ -442,6 +442,8 @@ def test_a_registry_is_overlaid_and_copied() -> None:
     assert registry.overlaid(3904)
     assert not registry.overlaid(oids.INT8)
     assert not Registry().overlaid(oids.INT4)
+    assert Registry().untouched
+    assert not registry.untouched
     assert text_decoder(oids.INT4)("1") == 1
 
 

@@ -1,0 +1,62 @@
+"""Both faces have the same methods with the same arguments, whatever waits or not."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from purelink import aio, arequests, connection, requests
+
+PAIRS = [
+    (connection.Connection, aio.AsyncConnection),
+    (requests.Stream, arequests.AsyncStream),
+    (requests.CopyOut, arequests.AsyncCopyOut),
+    (requests.Pipeline, arequests.AsyncPipeline),
+]
+#: what Python itself calls otherwise where it waits
+RENAMED = {"__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__"}
+#: of a connection alone, and of how it is made
+APART = {"__init__", "__doc__", "__module__", "__del__"}
+
+
+def methods(kind: type) -> dict[str, Any]:
+    found = {}
+    for base in reversed(kind.__mro__[:-1]):
+        for name, value in vars(base).items():
+            if callable(value) or isinstance(value, (property, classmethod)):
+                found[name] = value
+    public = {name: each for name, each in found.items() if not name.startswith("_")}
+    public.update({name: found[name] for name in (*RENAMED, *RENAMED.values()) if name in found})
+    return public
+
+
+def arguments(method: Any) -> list[tuple[str, Any, Any]]:
+    if isinstance(method, property):
+        return []
+    function = method.__func__ if isinstance(method, classmethod) else method
+    signature = inspect.signature(function)
+    return [(each.name, each.kind, each.default) for each in signature.parameters.values()]
+
+
+@pytest.mark.parametrize(("blocking", "waiting"), PAIRS, ids=lambda kind: kind.__name__)
+def test_no_twin_is_missing(blocking: type, waiting: type) -> None:
+    ours, theirs = methods(blocking), methods(waiting)
+    assert {RENAMED.get(name, name) for name in ours} == set(theirs)
+    for name, method in ours.items():
+        twin = theirs[RENAMED.get(name, name)]
+        assert type(method) is type(twin), name
+        assert arguments(method) == arguments(twin), name
+
+
+@pytest.mark.parametrize(("blocking", "waiting"), PAIRS, ids=lambda kind: kind.__name__)
+def test_everything_public_has_a_docstring(blocking: type, waiting: type) -> None:
+    for kind in (blocking, waiting):
+        assert inspect.getdoc(kind)
+        for name, method in methods(kind).items():
+            assert name.startswith("_") or inspect.getdoc(method), name
+
+
+def test_the_doors() -> None:
+    assert arguments(connection.connect) == arguments(aio.aconnect)
