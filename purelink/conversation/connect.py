@@ -1,7 +1,7 @@
 """Connecting as libpq 18 does: host by host, address by address, one encryption after another.
 
 Floor 3, pure. `connect` tries the targets of the settings until one is fit, and tells the whole
-story of all attempts when none is: one prefixed line an attempt, in libpq's words. Each failure says
+story of all attempts when none is: a prefixed line an attempt, in libpq's words. Each failure says
 where it leads (`attempt.Failed.then`).
 
 Source: `fe-connect.c` (PQconnectPoll, connectFailureMessage), `fe-auth.c`; the manual's sections on

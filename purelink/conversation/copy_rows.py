@@ -196,6 +196,8 @@ class _TextReader:
         self._encoding, self._errors = encoding, errors
         self._options = options
         self._header = bool(options.header)
+        delimiter = re.escape(options.delimiter)
+        self._fields = re.compile(rf"((?:[^\\{delimiter}]|\\.)*)(?:{delimiter}|(\Z))", re.DOTALL)
 
     def read(self, data: bytes, last: bool) -> tuple[list[tuple[Any, ...]], int]:
         stop = len(data) if last else data.rfind(b"\n") + 1
@@ -217,14 +219,13 @@ class _TextReader:
 
     def _careful(self, line: str) -> tuple[str | None, ...]:
         """Split where the delimiter may be a character of a value, escaped."""
-        fields = re.findall(
-            rf"((?:[^\\{re.escape(self._options.delimiter)}]|\\.)*)(?:{re.escape(self._options.delimiter)}|\Z)",
-            line,
-            re.DOTALL,
-        )
-        if not line.endswith(self._options.delimiter):
-            fields.pop()
-        return tuple([None if each == self._options.null else _unescaped(each) for each in fields])
+        fields: list[str | None] = []
+        for match in self._fields.finditer(line):
+            field = match[1]
+            fields.append(None if field == self._options.null else _unescaped(field))
+            if match[2] is not None:
+                break
+        return tuple(fields)
 
     def _decoded(self, data: bytes) -> str:
         try:
@@ -250,7 +251,8 @@ class _CsvReader(_TextReader):
         delimiter = re.escape(options.delimiter)
         quoted = rf"(?:[^{quote}{escape}]|{escape}[{quote}{escape}])*"
         self._field = re.compile(
-            rf"(?:{quote}({quoted}){quote}|((?!{quote})[^{delimiter}\n]*))({delimiter}|\n)", re.DOTALL
+            rf"(?:{quote}({quoted}){quote}|((?!{quote})[^{delimiter}\n]*))({delimiter}|\n)",
+            re.DOTALL,
         )
         self._doubled = re.compile(rf"{escape}(.)", re.DOTALL)
 

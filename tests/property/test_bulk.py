@@ -92,13 +92,15 @@ TEXT: dict[int, st.SearchStrategy[bytes]] = {
     oids.INT8: integers(63),
     oids.OID: integers(32, -1),
     oids.FLOAT8: st.floats().map(lambda n: repr(n).replace("inf", "Infinity").encode()),
-    oids.TEXT: st.text(st.characters(exclude_characters="\0", codec="utf-8")).map(str.encode)
+    oids.TEXT: st.text(st.characters(exclude_characters="\0", codec="utf-8")).map(
+        lambda text: text.encode()
+    )
     | st.integers(250, 260).map(lambda n: b"D" * n),
     oids.NUMERIC: texts("0", "1.50", "-12345678901234567890.000", "NaN", "Infinity", "-0.1"),
     oids.DATE: st.dates().map(lambda day: day.isoformat().encode()) | texts("infinity"),
     oids.TIMESTAMP: STAMPS | texts("0044-03-15 00:00:00 BC"),
     oids.TIMESTAMPTZ: st.builds(
-        bytes.__add__, STAMPS, texts("+00", "-03:30", "+00:00:01", "-15:59:59")
+        lambda moment, zone: moment + zone, STAMPS, texts("+00", "-03:30", "+00:00:01", "-15:59:59")
     ),
     oids.UUID: UUIDS,
     oids.JSON: JSONS.map(lambda value: json.dumps(value).encode()),
