@@ -105,11 +105,16 @@ class Pipelining:
         return handle
 
     def _add(self, handle: Handle, encoded: list[Parameter]) -> None:
-        # A batch of its own, so that one that cannot be sent leaves no trace among the others.
-        talk, single = self._talk, Batch()
-        request = talk.statements.add(single, handle.sql, encoded, talk.session, talk.decoder_for)
-        self._batch.pieces += single.pieces
-        self._batch.steps += single.steps
+        talk, batch = self._talk, self._batch
+        pieces, steps = len(batch.pieces), len(batch.steps)
+        try:
+            request = talk.statements.add(
+                batch, handle.sql, encoded, talk.session, talk.decoder_for
+            )
+        except BaseException:
+            # One that cannot be sent leaves no trace among the others.
+            del batch.pieces[pieces:], batch.steps[steps:]
+            raise
         self._queued.append(_Queued(handle, encoded, request))
 
     def sync(self) -> Dialogue[None]:

@@ -223,6 +223,21 @@ class Statements:
         """Have a statement closed in the next batch."""
         self._doomed.append(name)
 
+    def formats_of(self, sql: str) -> tuple[int, ...]:
+        """Return the result formats to ask for, where a text's columns are known; () for text."""
+        variants = self._prepared.get(sql)
+        if variants:
+            return variants[0].result_formats
+        columns = self._seen.get(sql)
+        return self._formats(columns) if columns and self._formats is not None else ()
+
+    def note(self, sql: str, columns: tuple[Column, ...] | None) -> None:
+        """Remember a text that was used, and its columns, for the next time."""
+        if sql not in self._prepared and 0 < self.size and len(sql) <= TEXT_AT_MOST:
+            self._seen[sql] = columns
+            if len(self._seen) > self.size:
+                self._seen.popitem(last=False)
+
     def close_evicted(self, batch: Batch) -> None:
         """Add to a batch the Close of what was evicted since the last one."""
         if self._doomed:
@@ -312,9 +327,7 @@ class Statements:
             return len(variants) < VARIANTS_AT_MOST
         if sql in self._seen:
             return True
-        self._seen[sql] = None
-        if len(self._seen) > self.size:
-            self._seen.popitem(last=False)
+        self.note(sql, None)
         return False
 
     def _keep(self, statement: Statement) -> Statement:

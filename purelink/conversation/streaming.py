@@ -87,6 +87,7 @@ class Streaming:
             b"",
             tuple([form for _, form, _ in encoded]),
             tuple([value for _, _, value in encoded]),
+            talk.statements.formats_of(self._sql),
         )
         batch.describe_portal(answer).execute(answer, limit=self._chunk).flush()
         data = dialogues.ask(session, batch, talk.decoder_for)
@@ -94,6 +95,7 @@ class Streaming:
         self._ahead = answer
         yield from self._await(answer, data)
         self.columns = answer.columns
+        talk.statements.note(self._sql, answer.columns)
 
     def fetch(self) -> Dialogue[list[tuple[Any, ...]]]:
         """Return the next rows, at most `chunk`; an empty list at the end.

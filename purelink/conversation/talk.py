@@ -19,7 +19,7 @@ from purelink.errors import (
     LocalProtocolError,
     OperationalError,
 )
-from purelink.values.rows import row_decoder
+from purelink.values.bulk import best_formats, row_decoder
 from purelink.values.styles import Styles
 from purelink.values.text import Registry
 from purelink.wire import dialogues, legality
@@ -99,7 +99,7 @@ class Talk:
         self.notifications_lost = 0
         self._read_under: tuple[str, ...] | None = None
         self.outcome = "unknown"
-        self.statements = Statements(statement_cache_size, token)
+        self.statements = Statements(statement_cache_size, token, self.formats_for)
         self.holder: Holder | None = None
         self.undoing = False
         self._report = report
@@ -166,6 +166,11 @@ class Talk:
             styles=self.styles(),
             registry=self.registry,
         )
+
+    def formats_for(self, columns: tuple[Column, ...]) -> tuple[int, ...]:
+        """Return the result formats to ask for, as Bind takes them: () for text."""
+        best = best_formats(columns, self.registry)
+        return (1,) if best and all(best) else ()
 
     def _written_under(self, *, styled: bool) -> tuple[str, ...]:
         styles = self.styles()

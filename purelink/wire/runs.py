@@ -17,9 +17,11 @@ from purelink.wire.answers import Answer
 if TYPE_CHECKING:
     from purelink.wire.session import Session
 
-__all__ = ["LANES", "Tally"]
+__all__ = ["LANES", "Tally", "short_run"]
 
 _LENGTH = Struct(">i").unpack_from
+#: rows that are looked over before a decoder is given all that has come
+_SHORT = 24
 _BOUND = b"2\0\0\0\4"
 _READY = b"Z\0\0\0\5"
 
@@ -139,6 +141,26 @@ def _copied(session: Session, buffer: bytes, position: int, end: int) -> int:
         add(buffer[position + 5 : stop])
         position = stop
     return position
+
+
+def short_run(buffer: bytes, position: int, end: int) -> int:
+    """Return where a run of DataRows ends if it is short; else `end`.
+
+    A decoder of rows may look far ahead: behind a small result other results may follow by the
+    hundred, and their bytes are none of its business.
+    """
+    for _ in range(_SHORT):
+        if end - position < 5:
+            return end
+        if buffer[position] != codes.DATA_ROW:
+            return position
+        (length,) = _LENGTH(buffer, position + 1)
+        if length < 6:
+            return end  # the decoder tells what is wrong with it
+        position += 1 + length
+        if position >= end:
+            return end
+    return end
 
 
 #: state -> what takes the answers that it expects: `(session, buffer, position, end) -> position`

@@ -26,7 +26,7 @@ from purelink.wire.answers import Answer, Discard, Notification, RowDecoder, Val
 from purelink.wire.codec import Body
 from purelink.wire.framing import head
 from purelink.wire.hearing import ASYNCHRONOUS, BEFORE_IDLE, HEARD, SIMPLE, Hearing
-from purelink.wire.runs import LANES
+from purelink.wire.runs import LANES, short_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -294,7 +294,8 @@ class Session(Hearing):
         assert answer is not None
         assert decoder is not None
         try:
-            after = decoder.decode(buffer, position, end, answer.rows)
+            stop = short_run(buffer, position, end)
+            after = decoder.decode(buffer, position, stop, answer.rows)
         except RemoteProtocolError:
             raise
         except Exception as failure:
