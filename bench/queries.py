@@ -115,9 +115,8 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(10)
+        with self._process:  # closes its pipes, and waits for it
+            pass
 
 
 def import_time(name: str, size: int, environment: dict[str, str]) -> float:
