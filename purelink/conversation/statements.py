@@ -233,7 +233,7 @@ class Statements:
 
     def note(self, sql: str, columns: tuple[Column, ...] | None) -> None:
         """Remember a text that was used, and its columns, for the next time."""
-        if sql not in self._prepared and 0 < self.size and len(sql) <= TEXT_AT_MOST:
+        if sql not in self._prepared and self.size > 0 and len(sql) <= TEXT_AT_MOST:
             self._seen[sql] = columns
             if len(self._seen) > self.size:
                 self._seen.popitem(last=False)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from purelink.conversation.connect import Plan
     from purelink.dblink.columns import Columns
     from purelink.dblink.reading import Rows
+    from purelink.dblink.statements import Array, Vector
     from purelink.wire.wants import Dialogue
 
 __all__ = ["AsyncLinkRows", "AsyncSession"]
@@ -125,6 +126,53 @@ class AsyncSession(Setting):
         """As `Session.dblink_get_notify`."""
         found = signatures.name(args)
         return [] if found is None else await self._run(self._links.get_notify(*found))
+
+    # -- the local database -----------------------------------------------------------------
+
+    async def dblink_get_pkey(self, relname: str | None) -> list[tuple[int, str]]:
+        """As `Session.dblink_get_pkey`."""
+        return [] if relname is None else await self._run(self._here().get_pkey(relname))
+
+    async def dblink_build_sql_insert(
+        self,
+        relname: str | None,
+        attributes: Vector | None,
+        number: int | None,
+        source: Array | None,
+        target: Array | None,
+    ) -> str | None:
+        """As `Session.dblink_build_sql_insert`."""
+        if None in (relname, attributes, number, source, target):
+            return None
+        build = self._here().build_insert
+        return await self._run(build(relname, attributes, number, source, target))  # type: ignore[arg-type]  # None was looked for
+
+    async def dblink_build_sql_update(
+        self,
+        relname: str | None,
+        attributes: Vector | None,
+        number: int | None,
+        source: Array | None,
+        target: Array | None,
+    ) -> str | None:
+        """As `Session.dblink_build_sql_update`."""
+        if None in (relname, attributes, number, source, target):
+            return None
+        build = self._here().build_update
+        return await self._run(build(relname, attributes, number, source, target))  # type: ignore[arg-type]  # None was looked for
+
+    async def dblink_build_sql_delete(
+        self,
+        relname: str | None,
+        attributes: Vector | None,
+        number: int | None,
+        target: Array | None,
+    ) -> str | None:
+        """As `Session.dblink_build_sql_delete`."""
+        if None in (relname, attributes, number, target):
+            return None
+        build = self._here().build_delete
+        return await self._run(build(relname, attributes, number, target))  # type: ignore[arg-type]  # None was looked for
 
     # -- the end ----------------------------------------------------------------------------
 

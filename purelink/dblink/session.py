@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from purelink.conversation.connect import Plan
     from purelink.dblink.columns import Columns
     from purelink.dblink.reading import Rows
+    from purelink.dblink.statements import Array, Vector
     from purelink.wire.wants import Dialogue
 
 __all__ = ["LinkRows", "Session"]
@@ -167,6 +168,64 @@ class Session(Setting):
         """
         found = signatures.name(args)
         return [] if found is None else self._run(self._links.get_notify(*found))
+
+    # -- the local database -----------------------------------------------------------------
+
+    def dblink_get_pkey(self, relname: str | None) -> list[tuple[int, str]]:
+        """Return (position, colname) of each column of a local table's primary key, in its order.
+
+        Raises: the local server's errors (42P01, 42602, 42501 …); InterfaceError: no local=.
+        """
+        return [] if relname is None else self._run(self._here().get_pkey(relname))
+
+    def dblink_build_sql_insert(
+        self,
+        relname: str | None,
+        attributes: Vector | None,
+        number: int | None,
+        source: Array | None,
+        target: Array | None,
+    ) -> str | None:
+        """Return an INSERT of a local row, found by the source key, with the target key's values.
+
+        Args:
+            attributes: 1-based numbers of the key columns, "1 2" or a sequence.
+            number: how many of them count.
+            source, target: the key's values as text; None is NULL.
+
+        Raises: 22023, 2202E, 21000; the local server's errors; InterfaceError: no local=.
+        """
+        if None in (relname, attributes, number, source, target):
+            return None
+        build = self._here().build_insert
+        return self._run(build(relname, attributes, number, source, target))  # type: ignore[arg-type]  # None was looked for
+
+    def dblink_build_sql_update(
+        self,
+        relname: str | None,
+        attributes: Vector | None,
+        number: int | None,
+        source: Array | None,
+        target: Array | None,
+    ) -> str | None:
+        """As `dblink_build_sql_insert`: an UPDATE of the row with the target key."""
+        if None in (relname, attributes, number, source, target):
+            return None
+        build = self._here().build_update
+        return self._run(build(relname, attributes, number, source, target))  # type: ignore[arg-type]  # None was looked for
+
+    def dblink_build_sql_delete(
+        self,
+        relname: str | None,
+        attributes: Vector | None,
+        number: int | None,
+        target: Array | None,
+    ) -> str | None:
+        """As `dblink_build_sql_insert`: a DELETE of the row with the target key; no row is read."""
+        if None in (relname, attributes, number, target):
+            return None
+        build = self._here().build_delete
+        return self._run(build(relname, attributes, number, target))  # type: ignore[arg-type]  # None was looked for
 
     # -- the end ----------------------------------------------------------------------------
 

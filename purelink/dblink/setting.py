@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from purelink.dblink.catalog import Catalog
 from purelink.dblink.links import Links
+from purelink.dblink.local import Local
 from purelink.dblink.rules import checked_version
+from purelink.errors import InterfaceError
 from purelink.face import plan_for
 from purelink.surroundings import gather
 
@@ -39,6 +41,8 @@ class Setting:
         allow_files: options that name local files may stand in a connection string although the
             session is not a superuser.
         surroundings: environment, user and files to use instead of the process's own.
+        local: a connection of the same face to the database that `dblink_get_pkey` and
+            `dblink_build_sql_*` look at; None: they refuse. It is not closed with the session.
 
     Attributes:
         notices: Diagnostics of the last local notices (softened errors, clipped names).
@@ -54,8 +58,10 @@ class Setting:
         dblink_version: int | None = None,
         allow_files: bool = False,
         surroundings: Surroundings | None = None,
+        local: Any = None,
     ) -> None:
         version = checked_version(dblink_version)
+        self._local = None if local is None else Local(local, version)
         self.catalog = Catalog(dblink_version=version) if catalog is None else catalog
         self.notices: deque[Diagnostics] = deque(maxlen=_NOTICES_KEPT)
         self.notice_handlers: list[Callable[[Diagnostics], object]] = []
@@ -71,6 +77,14 @@ class Setting:
             allow_files=allow_files,
             tell=self._told,
         )
+
+    def _here(self) -> Local:
+        if self._local is None:
+            raise InterfaceError(
+                "this function looks at a local database: give the session a connection to it,"
+                " local=…"
+            )
+        return self._local
 
     def _opener(self) -> Callable[[Plan], Any]:
         raise NotImplementedError  # the faces differ here

@@ -20,7 +20,6 @@ import pytest
 
 from purelink.dblink.aio import AsyncSession
 from purelink.dblink.catalog import Catalog
-from purelink.dblink.local import Local
 from purelink.dblink.session import Session
 from purelink.errors import Error
 from purelink.values.interval import Interval
@@ -35,14 +34,6 @@ FACES = ("Session", "AsyncSession")
 RECORDS = frozenset(("dblink", "dblink_fetch", "dblink_get_result"))
 #: functions that give rows of columns of their own
 SETS = frozenset(("dblink_get_notify", "dblink_get_pkey"))
-
-#: functions that look at the local database, and the conversations that they are
-LOCAL: dict[str, Any] = {
-    "dblink_get_pkey": Local.get_pkey,
-    "dblink_build_sql_insert": Local.build_insert,
-    "dblink_build_sql_update": Local.build_update,
-    "dblink_build_sql_delete": Local.build_delete,
-}
 
 _PATIENCE = 10.0  # seconds for the server to do what it does by itself
 _BUSY = "another command is already in progress"

@@ -19,7 +19,9 @@ from tests.conformance.fake_servers import serving
 RUNNING_TCP = "Is the server running on that host and accepting TCP/IP connections?"
 RUNNING_UNIX = "Is the server running locally and accepting connections on that socket?"
 #: check -> the conversation that we have instead
-ALLOWED: dict[str, list[list[str]]] = {"J015": [[]]}  # a wrong connect_timeout is found before a socket is made
+ALLOWED: dict[str, list[list[str]]] = {
+    "J015": [[]]
+}  # a wrong connect_timeout is found before a socket is made
 
 
 def ids(check: dict[str, Any]) -> str:

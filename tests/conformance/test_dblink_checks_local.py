@@ -1,7 +1,7 @@
 """Checks 109 to 120 of dblink's specification: dblink_get_pkey and dblink_build_sql_*.
 
-One test a check, through the extension and through `dblink.local`, on a connection of either face
-to the same database. (What a `Session` adds is the connection that it is bound to.)
+One test a check, through the extension and through a session of either face that has a local
+connection to the same database.
 """
 
 from __future__ import annotations
@@ -11,19 +11,14 @@ from typing import Any, Callable, Iterator
 import pytest
 
 import purelink
-from purelink.dblink.local import Local
-from purelink.pumps.asynchronous import AsyncPump
-from purelink.pumps.blocking import BlockingPump
+from purelink.dblink.aio import AsyncSession
 from tests.conformance.dblink_pair import (
-    LOCAL,
-    SETS,
     Ours,
     Real,
     Script,
     Side,
     played,
     psycopg,
-    text_of,
 )
 
 SETUP = r"""
@@ -61,33 +56,28 @@ FOO = ("foo", "1 2", 2)
 
 
 class Here(Ours):
-    """A connection to `loc`, and the conversations on it."""
+    """A session with a local connection to `loc`."""
 
     def __init__(self, server: Any, face: str) -> None:
-        super().__init__(server, face)
-        open_: Any = purelink.connect if self.loop is None else purelink.aconnect
-        self.link = self._finish(open_(server.dsn, dbname="loc", autocommit=True))
-        self.conversations = Local(self.link, self.observer.info.server_version // 10000)
-
-    def _finish(self, value: Any) -> Any:
-        return value if self.loop is None else self.loop.run_until_complete(value)
-
-    def invoke(self, function: str, args: tuple[Any, ...], columns: str | None) -> Any:
-        if None in args:  # STRICT is the face's business
-            return [] if function in SETS else None
-        dialogue = LOCAL[function](self.conversations, *args)
-        pump: Any = BlockingPump() if self.loop is None else AsyncPump()
-        value = self._finish(pump.run(dialogue))
-        return [tuple(map(text_of, row)) for row in value] if function in SETS else value
+        if face == "Session":
+            self.link: Any = purelink.connect(server.dsn, dbname="loc", autocommit=True)
+            super().__init__(server, face, local=self.link)
+        else:
+            super().__init__(server, face)
+            self.link = self.finish(purelink.aconnect(server.dsn, dbname="loc", autocommit=True))
+            version = self.observer.info.server_version // 10000
+            self.session = AsyncSession(
+                superuser=True, user=server.superuser, dblink_version=version, local=self.link
+            )
 
     def role(self, name: str | None) -> None:
         self.local("reset role" if name is None else f"set role {name}")
 
     def local(self, sql: str) -> None:
-        self._finish(self.link.query(sql))
+        self.finish(self.link.query(sql))
 
     def close(self) -> None:
-        self._finish(self.link.close())
+        self.finish(self.link.close())
         super().close()
 
 
@@ -220,9 +210,7 @@ def test_114_attribute_numbers(d: Side) -> None:
         delete(d, "foo", vector, number, ["0", "a"]).raises(*none)
         insert(d, "foo", vector, number, ["0"], ["1"]).raises(*none)
     for vector, wrong in (("4", 4), ("0", 0), ("-1", -1), ("1 4", 4)):
-        delete(d, "foo", vector, 2, ["0", "a"]).raises(
-            "22023", f"invalid attribute number {wrong}"
-        )
+        delete(d, "foo", vector, 2, ["0", "a"]).raises("22023", f"invalid attribute number {wrong}")
     delete(d, "foo", "1 4", 1, ["0"]).gives("DELETE FROM foo WHERE f1 = '0'")
     delete(d, "foo", "1 2", 9, ["0", "a"]).gives("DELETE FROM foo WHERE f1 = '0' AND f2 = 'a'")
 
@@ -261,9 +249,7 @@ def test_117_quoting(d: Side) -> None:
 
 @twice_locally
 def test_118_dropped_columns(d: Side) -> None:
-    insert(d, "dropped", "1", 1, ["1"], ["2"]).gives(
-        "INSERT INTO dropped(id,last) VALUES('2','x')"
-    )
+    insert(d, "dropped", "1", 1, ["1"], ["2"]).gives("INSERT INTO dropped(id,last) VALUES('2','x')")
     update(d, "dropped", "1", 1, ["1"], ["2"]).gives(
         "UPDATE dropped SET id = '2', last = 'x' WHERE id = '2'"
     )

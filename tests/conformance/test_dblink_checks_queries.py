@@ -252,9 +252,7 @@ def test_074_rows_of_the_statement_before(d: Side) -> None:
         d.rows("c", sql, False, columns="x int").holds(*rows)
     # what has not given a row is not measured against the columns either
     d.rows("c", "select 1/g, 2 from generate_series(0, 1) g", columns="x int").raises(*ZERO)
-    d.rows("c", "select 1/(2-g), 2 from generate_series(1, 2) g", columns="x int").raises(
-        *MISMATCH
-    )
+    d.rows("c", "select 1/(2-g), 2 from generate_series(1, 2) g", columns="x int").raises(*MISMATCH)
     # and the first error of ours wins
     d.rows("c", "select 'x'; select 1/0", columns="x int").raises(
         "22P02", 'invalid input syntax for type integer: "x"'

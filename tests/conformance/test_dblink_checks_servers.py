@@ -29,9 +29,7 @@ def options(given: dict[str, str]) -> str:
 
 
 @contextmanager
-def server(
-    d: Side, name: str = "srv", wrapper: str = "dblink_fdw", **given: str
-) -> Iterator[None]:
+def server(d: Side, name: str = "srv", wrapper: str = "dblink_fdw", **given: str) -> Iterator[None]:
     """A foreign server on `rem`, dropped at the end."""
     given = {"host": d.server.host, "port": str(d.server.port), "dbname": "rem", **given}
     d.role(None)
@@ -123,14 +121,12 @@ def test_048_hints(d: Side) -> None:
     d.ddl(
         "alter foreign data wrapper dblink_fdw options (add host 'x')",
         lambda catalog: catalog.alter_wrapper("dblink_fdw", add={"host": "x"}),
-    ).raises(
-        "HV00J", 'invalid option "host"', hint="There are no valid options in this context."
-    )
+    ).raises("HV00J", 'invalid option "host"', hint="There are no valid options in this context.")
 
 
 @twice
 def test_049_values_arrive_unchanged(d: Side) -> None:
-    role, password, name = "it's a \\ role", "p'w \\ \"x\" =y ", "it's \\ \"app\" a=b"
+    role, password, name = "it's a \\ role", 'p\'w \\ "x" =y ', 'it\'s \\ "app" a=b'
     quoted = password.replace("'", "''")
     d.remote(f"""create role "{role}" login password '{quoted}'""")
     try:

@@ -112,9 +112,7 @@ def test_tcp(
 
 
 @pytest.mark.parametrize("sslmode", ["require", "verify-ca", "verify-full"])
-def test_direct(
-    libpq: Libpq, tls: Server, certificate: str, mine: Settings, sslmode: str
-) -> None:
+def test_direct(libpq: Libpq, tls: Server, certificate: str, mine: Settings, sslmode: str) -> None:
     def cells() -> Iterator[Settings]:
         for role, own in product(("u_any", "u_plain", "u_ca"), ({}, mine)):
             direct = {"sslnegotiation": "direct", "sslrootcert": CA}

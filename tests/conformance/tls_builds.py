@@ -31,8 +31,12 @@ HBA = [
     *(
         f"{door} all {role} {where} {method}"
         for door, where in (("local", ""), ("host", "all"))
-        for role, method in (("u_scram", "scram-sha-256"), ("u_md5", "md5"),
-                             ("u_clear", "password"), ("u_trust", "trust"))
+        for role, method in (
+            ("u_scram", "scram-sha-256"),
+            ("u_md5", "md5"),
+            ("u_clear", "password"),
+            ("u_trust", "trust"),
+        )
     ),
     "local all nobody,root peer",
     "local all postgres scram-sha-256",
@@ -53,8 +57,9 @@ def builds() -> list[Programs]:
         found.append(find("tls"))
     except ProgramsMissing:
         return []
-    folders = [Path(text) for text in os.environ.get("PURELINK_TEST_PGBINS", "").split(os.pathsep)
-               if text]
+    folders = [
+        Path(text) for text in os.environ.get("PURELINK_TEST_PGBINS", "").split(os.pathsep) if text
+    ]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     for folder in folders:
         if folder != found[0].folder and (folder / "initdb").is_file():

@@ -15,7 +15,8 @@ import pytest
 from purelink.connection import connect
 
 if TYPE_CHECKING:
-    from purelink.testing.endpoint import Endpoint
+    from purelink.testing.endpoint import BorrowedServer
+    from purelink.testing.server import Server
 
 TABLE = """\
  a  | b |       c
@@ -50,7 +51,7 @@ def plain(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
-def test_the_seeds_session_happens(own_server: Endpoint, tmp_path: Path) -> None:
+def test_the_seeds_session_happens(own_server: Server, tmp_path: Path) -> None:
     assert own_server.owned  # the demo starts one of the same programs
     done = subprocess.run(
         [sys.executable, "-W", "error::ResourceWarning", "-m", "purelink", "demo"],
@@ -70,7 +71,7 @@ def test_the_seeds_session_happens(own_server: Endpoint, tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_left_after_ctrl_c(own_server: Endpoint, tmp_path: Path) -> None:
+def test_nothing_is_left_after_ctrl_c(own_server: Server, tmp_path: Path) -> None:
     assert own_server.owned
     demo = subprocess.Popen(
         [sys.executable, "-u", "-m", "purelink", "demo"],
@@ -91,7 +92,7 @@ def test_nothing_is_left_after_ctrl_c(own_server: Endpoint, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_on_a_server_of_ones_own(server: Endpoint) -> None:
+def test_on_a_server_of_ones_own(server: Server | BorrowedServer) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "purelink", "demo", "--dsn", server.dsn],
         capture_output=True,
@@ -110,7 +111,7 @@ def test_on_a_server_of_ones_own(server: Endpoint) -> None:
         assert left.rows == []
 
 
-def test_what_was_there_before_stays(server: Endpoint) -> None:
+def test_what_was_there_before_stays(server: Server | BorrowedServer) -> None:
     with connect(server.dsn, autocommit=True) as connection:
         connection.query("create database contrib_regression")
         try:

@@ -216,9 +216,7 @@ def test_one_lender(
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_all_lenders_at_once(
-    world: World, face: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_lenders_at_once(world: World, face: str, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = everything(world, monkeypatch.setenv)
     for lender, text in texts.items():
         assert outcome(face, False, text) == "2F003", lender

@@ -6,6 +6,7 @@ Ends with 0 if each query gave its own answer, or its connection was closed.
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from purelink.connection import connect
@@ -61,7 +62,7 @@ def main() -> None:
                 interrupted += 1
         assert interrupted > 0
         connection.close()
-    print(f"{interrupted + answered} queries, interrupted and not")
+    sys.stdout.write(f"{interrupted + answered} queries, interrupted and not\n")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ ROOMS = {
     "surroundings": room(4, "os open pathlib pwd getpass locale"),
     "dblink.commands": room(4),
     "dblink.links": room(4),
+    "dblink.local": room(4),
     "dblink.reading": room(4),
     "connection": room(5, "threading secrets random os"),
     "face": room(5, "secrets random os"),
@@ -76,7 +77,7 @@ DOORS = {
 #: One room though the prefixes differ: these count as sideways, not across.
 FAMILIES = [
     {"values", "values.compiled"},
-    {"dblink.commands", "dblink.links", "dblink.reading"},
+    {"dblink.commands", "dblink.links", "dblink.local", "dblink.reading"},
     {
         "connection",
         "aio",

@@ -17,16 +17,15 @@ PAIRS = [
 ]
 #: what Python itself calls otherwise where it waits
 RENAMED = {"__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__"}
-#: of a connection alone, and of how it is made
-APART = {"__init__", "__doc__", "__module__", "__del__"}
 
 
 def methods(kind: type) -> dict[str, Any]:
-    found = {}
-    for base in reversed(kind.__mro__[:-1]):
-        for name, value in vars(base).items():
-            if callable(value) or isinstance(value, (property, classmethod)):
-                found[name] = value
+    found = {
+        name: value
+        for base in reversed(kind.__mro__[:-1])
+        for name, value in vars(base).items()
+        if callable(value) or isinstance(value, (property, classmethod))
+    }
     public = {name: each for name, each in found.items() if not name.startswith("_")}
     public.update({name: found[name] for name in (*RENAMED, *RENAMED.values()) if name in found})
     return public

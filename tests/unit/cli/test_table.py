@@ -18,7 +18,10 @@ from purelink.cli.table import aligned, printable, spelled
         (b"\xff", "\\xff"),
         ([], "{}"),
         (["a0", "b0"], "{a0,b0}"),
-        ([None, "null", "", "a b", 'q"\\', "x,y", "{"], '{NULL,"null","","a b","q\\"\\\\","x,y","{"}'),
+        (
+            [None, "null", "", "a b", 'q"\\', "x,y", "{"],
+            '{NULL,"null","","a b","q\\"\\\\","x,y","{"}',
+        ),
         ([[1, 2], [3, 4]], "{{1,2},{3,4}}"),
     ],
 )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from purelink.errors import InterfaceError
-from purelink.values.parameters import Parameter
 from purelink.wire import binding, frontend
 from purelink.wire.binding import Binder
+
+if TYPE_CHECKING:
+    from purelink.values.parameters import Parameter
 
 PARAMETERS: list[list[Parameter]] = [
     [],
