@@ -32,7 +32,7 @@ a password, key or token. All of them can be pickled.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ class Diagnostics:
     __slots__ = ("fields",)
 
     #: attribute name for each field letter
-    NAMES = {
+    NAMES: ClassVar[dict[str, str]] = {
         "S": "severity",
         "V": "severity_nonlocalized",
         "C": "sqlstate",

@@ -44,7 +44,7 @@ def _element(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text with control characters escaped (`\\x1b`), newlines kept by the caller."""
+    """Return text with control characters escaped, ESC as a backslash, x, 1, b."""
     if text.isprintable():
         return text
     return "".join(

@@ -36,8 +36,12 @@ EXPLAINED = (
 
 #: functions that look at the local database
 LOCAL = frozenset(
-    ("dblink_get_pkey",)
-    + tuple(f"dblink_build_sql_{what}" for what in ("insert", "update", "delete"))
+    (
+        "dblink_get_pkey",
+        "dblink_build_sql_insert",
+        "dblink_build_sql_update",
+        "dblink_build_sql_delete",
+    )
 )
 
 _CALL = re.compile(r"\b(dblink\w*)\s*\(", re.IGNORECASE)

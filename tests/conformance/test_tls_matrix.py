@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import shutil
 from itertools import product
-from pathlib import Path
-from typing import Dict, Iterator, Optional
+from typing import TYPE_CHECKING, Dict, Iterator, Optional
 
 import pytest
 
-from purelink.testing.programs import Programs
-from purelink.testing.server import Server
 from tests.conformance import tls_builds
 from tests.conformance.faces import FACES
 from tests.conformance.libpq import Libpq, NoLibpq, Outcome, conninfo, find
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from purelink.testing.programs import Programs
+    from purelink.testing.server import Server
 from tests.conformance.tls_builds import CERTIFICATES
 
 SSLMODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")

@@ -37,11 +37,15 @@ TABLE = """\
 
 REFUSALS = (
     "ERROR:  duplicate connection name\n",
-    "ERROR:  password is required\n"
-    "DETAIL:  Non-superusers must provide a password in the connection string.\n",
-    "ERROR:  password is required\n"
-    "DETAIL:  Non-superuser cannot connect if the server does not request a password.\n"
-    "HINT:  Target server's authentication method must be changed.\n",
+    (
+        "ERROR:  password is required\n"
+        "DETAIL:  Non-superusers must provide a password in the connection string.\n"
+    ),
+    (
+        "ERROR:  password is required\n"
+        "DETAIL:  Non-superuser cannot connect if the server does not request a password.\n"
+        "HINT:  Target server's authentication method must be changed.\n"
+    ),
     "ERROR:  permission denied for foreign server fdtest\n",
     'ERROR:  user mapping not found for user "dblink_regression_test", server "fdtest"\n',
 )
