@@ -238,7 +238,7 @@ class Face:
 
     @property
     def transaction_status(self) -> str:
-        """ "idle", "in transaction", "in failed transaction", "active", or "unknown" when over.
+        """What the transaction is: "idle", "in transaction", "active", "unknown" when over.
 
         Source: PQtransactionStatus.
         """
