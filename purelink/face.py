@@ -238,9 +238,10 @@ class Face:
 
     @property
     def transaction_status(self) -> str:
-        """What the transaction is: "idle", "in transaction", "active", "unknown" when over.
+        """What the transaction is, in words.
 
-        Source: PQtransactionStatus.
+        "idle", "in transaction", "in failed transaction"; "active" while something is under way;
+        "unknown" when the connection is over. Source: PQtransactionStatus.
         """
         session = self._talk.session
         if session.closed:
