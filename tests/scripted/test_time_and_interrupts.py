@@ -333,22 +333,18 @@ def test_ctrl_c_while_connecting(alarm: Callable[[float], object]) -> None:
 
 
 def test_ctrl_c_at_any_moment() -> None:
-    """Whatever it hits: in step, or closed; never an answer that belongs to another query.
-
-    In a process of its own: an interrupt in the middle of coverage's tracer locks that for ever.
-    """
-    environment = {name: text for name, text in os.environ.items() if not name.startswith("COV_")}
+    """Whatever it hits: in step, or closed; never an answer that belongs to another query."""
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.scripted.interrupted"],
+        [sys.executable, "-m", "tests.scripted.at_any_moment"],
+        cwd=Path(__file__).resolve().parents[2],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
-        cwd=Path(__file__).resolve().parents[2],
-        env=environment,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "300 queries, interrupted and not\n"
+    interrupts = int(done.stdout.split()[0])
+    assert interrupts > 0
 
 
 def test_an_interrupt_inside_a_send_drops_the_channel() -> None:
