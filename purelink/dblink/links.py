@@ -80,6 +80,8 @@ class Links:
         superuser: nothing is checked then.
         version: whose texts: 15 to 18, or None (18, the password refusals in 15's words).
         allow_files: file keywords may stand in a string given inline.
+        scram_keys: the session's own client key and server key, for `use_scram_passthrough`; None:
+            it was not authenticated by SCRAM.
         tell: takes each local notice (a softened error, a clipped name).
     """
 
@@ -94,7 +96,9 @@ class Links:
         version: int | None,
         allow_files: bool,
         tell: Callable[[Diagnostics], None],
+        scram_keys: tuple[bytes, bytes] | None = None,
     ) -> None:
+        self.scram_keys = scram_keys
         self.opener = opener
         self.planner = planner
         self.catalog = catalog
@@ -145,21 +149,30 @@ class Links:
     def _conninfo(self, text: str, user: str, superuser: bool) -> tuple[str, bool]:
         """Return the connection string, and whether it was given inline (not by a server)."""
         refusals.checked_text(text)
-        composed = self.catalog.conninfo(text, user, superuser=superuser)
+        composed = self.catalog.conninfo(
+            text, user, superuser=superuser, scram_keys=self.scram_keys
+        )
         return (text, True) if composed is None else (composed, False)
 
-    def _check_before(self, conninfo: str, superuser: bool) -> bool:
-        own = False
+    def _brought(self, conninfo: str) -> tuple[bool, bool]:
+        """Return what a string brings: a password of its own; SCRAM keys passed through intact."""
         try:
-            own = bool(parse(conninfo).get("password"))
+            given = parse(conninfo)
         except ConninfoError:
-            pass  # a string that does not parse brings no password
+            return False, False  # a string that does not parse brings nothing
+        intact = rules.pass_through_intact(given, self.scram_keys is not None, self.version)
+        return bool(given.get("password")), intact
+
+    def _check_before(self, conninfo: str, superuser: bool) -> None:
+        own, intact = self._brought(conninfo)
         error = rules.check_before(
-            superuser=superuser, password_in_string=own, version=self.version
+            superuser=superuser,
+            password_in_string=own,
+            pass_through=intact,
+            version=self.version,
         )
         if error is not None:
             raise error
-        return own
 
     def _opened(self, conninfo: str, superuser: bool, inline: bool) -> Dialogue[Link]:
         """Connect, check that the credentials were used, and force UTF8 (check B)."""
@@ -173,10 +186,12 @@ class Links:
             # foreign exception hangs on ours.
             raise refusals.not_established(error) from None
         try:
+            own, intact = self._brought(conninfo)
             error_after = rules.check_after(
                 superuser=superuser,
-                password_in_string=bool(superuser or parse(conninfo).get("password")),
+                password_in_string=own,
                 password_used=link.password_used,
+                pass_through=intact,
                 version=self.version,
             )
             if error_after is not None:
@@ -233,7 +248,9 @@ class Links:
         return Slot(None, link), None, True
 
     def _composed(self, text: str) -> str | None:
-        return self.catalog.conninfo(text, self.user, superuser=self.superuser)
+        return self.catalog.conninfo(
+            text, self.user, superuser=self.superuser, scram_keys=self.scram_keys
+        )
 
     def query(self, where: str | None, sql: str, fail: bool, wanted: Columns) -> Dialogue[Rows]:
         """dblink: run `sql` and return its rows, the first of them read.

@@ -41,6 +41,8 @@ class Setting:
         allow_files: options that name local files may stand in a connection string although the
             session is not a superuser.
         surroundings: environment, user and files to use instead of the process's own.
+        scram_keys: (client key, server key), 32 bytes each, of the session's own user: with them
+            a foreign server with `use_scram_passthrough` needs no stored password.
         local: a connection of the same face to the database that `dblink_get_pkey` and
             `dblink_build_sql_*` look at; None: they refuse. It is not closed with the session.
 
@@ -59,7 +61,12 @@ class Setting:
         allow_files: bool = False,
         surroundings: Surroundings | None = None,
         local: Any = None,
+        scram_keys: tuple[bytes, bytes] | None = None,
     ) -> None:
+        if scram_keys is not None and [len(key) for key in scram_keys] != [32, 32]:
+            raise InterfaceError(
+                "scram_keys must be a client key and a server key of 32 bytes each"
+            )
         version = checked_version(dblink_version)
         self._local = None if local is None else Local(local, version)
         self.catalog = Catalog(dblink_version=version) if catalog is None else catalog
@@ -76,6 +83,7 @@ class Setting:
             version=version,
             allow_files=allow_files,
             tell=self._told,
+            scram_keys=scram_keys,
         )
 
     def _here(self) -> Local:
