@@ -122,6 +122,11 @@ def test_098c_empty_query(d: Side) -> None:
         d.result("c").gives()
 
 
+ASLEEP = (
+    "select 1 from pg_stat_activity where query = 'select pg_sleep(10)' and wait_event = 'PgSleep'"
+)
+
+
 @twice
 def test_099_cancel(d: Side) -> None:
     d.connect("c", d.CS)
@@ -129,6 +134,8 @@ def test_099_cancel(d: Side) -> None:
     for fail in (True, False):
         d.send("c", "select pg_sleep(10)").gives("1")
         d.busy("c").gives("1")
+        # A cancel that comes before the query has begun is none.
+        d.until(lambda: d.remote(ASLEEP), "the beginning of the sleep")
         d.cancel("c").gives("OK")
         outcome = d.result("c", fail)
         if fail:
