@@ -12,56 +12,56 @@ neither `asyncio` nor `ssl` is imported before it is needed.
 
 from __future__ import annotations
 
-from purelink._version import __version__
+from ._version import __version__
 
 # `typing` alone costs more than all of this module; type checkers take the name for true.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from purelink.aio import AsyncConnection as AsyncConnection
-    from purelink.aio import aconnect as aconnect
-    from purelink.connection import Connection as Connection
-    from purelink.connection import connect as connect
-    from purelink.dblink.aio import AsyncSession as AsyncSession
-    from purelink.dblink.catalog import Catalog as Catalog
-    from purelink.dblink.session import Session as Session
-    from purelink.errors import AuthenticationError as AuthenticationError
-    from purelink.errors import ConnectError as ConnectError
-    from purelink.errors import ConnectionLost as ConnectionLost
-    from purelink.errors import ConninfoError as ConninfoError
-    from purelink.errors import DatabaseError as DatabaseError
-    from purelink.errors import DataError as DataError
-    from purelink.errors import Diagnostics as Diagnostics
-    from purelink.errors import Error as Error
-    from purelink.errors import IntegrityError as IntegrityError
-    from purelink.errors import InterfaceError as InterfaceError
-    from purelink.errors import InternalError as InternalError
-    from purelink.errors import LinkError as LinkError
-    from purelink.errors import LocalProtocolError as LocalProtocolError
-    from purelink.errors import NotSupportedError as NotSupportedError
-    from purelink.errors import OperationalError as OperationalError
-    from purelink.errors import PipelineAborted as PipelineAborted
-    from purelink.errors import ProgrammingError as ProgrammingError
-    from purelink.errors import RemoteProtocolError as RemoteProtocolError
-    from purelink.errors import StaleStatement as StaleStatement
-    from purelink.errors import Timeout as Timeout
-    from purelink.errors import Warning as Warning  # noqa: A004 - the name is PEP 249's
-    from purelink.result import Result as Result
-    from purelink.values.interval import Interval as Interval
-    from purelink.values.parameters import Json as Json
-    from purelink.values.parameters import Jsonb as Jsonb
-    from purelink.values.ranges import Range as Range
-    from purelink.wire.backend import Column as Column
-    from purelink.wire.session import Notification as Notification
+    from .aio import AsyncConnection as AsyncConnection
+    from .aio import aconnect as aconnect
+    from .connection import Connection as Connection
+    from .connection import connect as connect
+    from .dblink.aio import AsyncSession as AsyncSession
+    from .dblink.catalog import Catalog as Catalog
+    from .dblink.session import Session as Session
+    from .errors import AuthenticationError as AuthenticationError
+    from .errors import ConnectError as ConnectError
+    from .errors import ConnectionLost as ConnectionLost
+    from .errors import ConninfoError as ConninfoError
+    from .errors import DatabaseError as DatabaseError
+    from .errors import DataError as DataError
+    from .errors import Diagnostics as Diagnostics
+    from .errors import Error as Error
+    from .errors import IntegrityError as IntegrityError
+    from .errors import InterfaceError as InterfaceError
+    from .errors import InternalError as InternalError
+    from .errors import LinkError as LinkError
+    from .errors import LocalProtocolError as LocalProtocolError
+    from .errors import NotSupportedError as NotSupportedError
+    from .errors import OperationalError as OperationalError
+    from .errors import PipelineAborted as PipelineAborted
+    from .errors import ProgrammingError as ProgrammingError
+    from .errors import RemoteProtocolError as RemoteProtocolError
+    from .errors import StaleStatement as StaleStatement
+    from .errors import Timeout as Timeout
+    from .errors import Warning as Warning  # noqa: A004 - the name is PEP 249's
+    from .result import Result as Result
+    from .values.interval import Interval as Interval
+    from .values.parameters import Json as Json
+    from .values.parameters import Jsonb as Jsonb
+    from .values.ranges import Range as Range
+    from .wire.backend import Column as Column
+    from .wire.session import Notification as Notification
 
 _HOMES = {
-    "purelink.aio": ("AsyncConnection", "aconnect"),
-    "purelink.connection": ("Connection", "connect"),
-    "purelink.dblink.aio": ("AsyncSession",),
-    "purelink.dblink.catalog": ("Catalog",),
-    "purelink.dblink.session": ("Session",),
-    "purelink.errors": (
+    ".aio": ("AsyncConnection", "aconnect"),
+    ".connection": ("Connection", "connect"),
+    ".dblink.aio": ("AsyncSession",),
+    ".dblink.catalog": ("Catalog",),
+    ".dblink.session": ("Session",),
+    ".errors": (
         "AuthenticationError",
         "ConnectError",
         "ConnectionLost",
@@ -84,12 +84,12 @@ _HOMES = {
         "Timeout",
         "Warning",
     ),
-    "purelink.result": ("Result",),
-    "purelink.values.interval": ("Interval",),
-    "purelink.values.parameters": ("Json", "Jsonb"),
-    "purelink.values.ranges": ("Range",),
-    "purelink.wire.backend": ("Column",),
-    "purelink.wire.session": ("Notification",),
+    ".result": ("Result",),
+    ".values.interval": ("Interval",),
+    ".values.parameters": ("Json", "Jsonb"),
+    ".values.ranges": ("Range",),
+    ".wire.backend": ("Column",),
+    ".wire.session": ("Notification",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -102,7 +102,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(home), name)
+    value = getattr(import_module(home, __name__), name)
     globals()[name] = value
     return value
 

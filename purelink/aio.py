@@ -11,28 +11,28 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
-from purelink.arequests import AsyncCopyOut, AsyncPipeline, AsyncStream
-from purelink.conversation.connect import connect as connecting
-from purelink.conversation.copying import CopyingOut, copy_in
-from purelink.conversation.many import execute_many
-from purelink.conversation.sources import lists_of
-from purelink.conversation.statements import CACHE_SIZE
-from purelink.conversation.streaming import CHUNK, Streaming
-from purelink.errors import Error, InterfaceError, LocalProtocolError, Timeout
-from purelink.face import Face, limit_of, plan_for, tracing
-from purelink.pumps.asynchronous import AsyncPump
-from purelink.wire.tracing import Trace
-from purelink.wire.wants import Limit, LimitExpired
+from .arequests import AsyncCopyOut, AsyncPipeline, AsyncStream
+from .conversation.connect import connect as connecting
+from .conversation.copying import CopyingOut, copy_in
+from .conversation.many import execute_many
+from .conversation.sources import lists_of
+from .conversation.statements import CACHE_SIZE
+from .conversation.streaming import CHUNK, Streaming
+from .errors import Error, InterfaceError, LocalProtocolError, Timeout
+from .face import Face, limit_of, plan_for, tracing
+from .pumps.asynchronous import AsyncPump
+from .wire.tracing import Trace
+from .wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Sequence
     from types import TracebackType
 
-    from purelink.conversation.connect import Plan
-    from purelink.conversation.talk import Holder
-    from purelink.result import Result
-    from purelink.wire.session import Notification
-    from purelink.wire.wants import Dialogue
+    from .conversation.connect import Plan
+    from .conversation.talk import Holder
+    from .result import Result
+    from .wire.session import Notification
+    from .wire.wants import Dialogue
 
     Rows = Union[Iterable[Sequence[object]], AsyncIterable[Sequence[object]]]
 

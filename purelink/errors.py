@@ -195,7 +195,7 @@ class Diagnostics:
     @property
     def condition_name(self) -> str | None:
         """The SQLSTATE's name in the manual's appendix A (`unique_violation` …), or None."""
-        from purelink._sqlstate import CONDITIONS
+        from ._sqlstate import CONDITIONS
 
         return CONDITIONS.get(self.fields.get("C", ""))
 
@@ -349,9 +349,12 @@ class ConnectError(OperationalError):
     Attributes:
         attempts: one `(target, error)` for each attempt, in order: the target as text, and
             what went wrong there. The message is what libpq would say: every attempt's line.
+        password_needed: the last server asked for a password and none was given: ask the user
+            for one. Source: PQconnectionNeedsPassword.
     """
 
     attempts: tuple[tuple[str, str], ...] = ()
+    password_needed: bool = False
 
     def __init__(
         self,
@@ -376,7 +379,14 @@ class ConnectError(OperationalError):
 
 
 class AuthenticationError(ConnectError):
-    """Client and server did not agree who is who: no retry will help unless a setting changes."""
+    """Client and server did not agree who is who: no retry will help unless a setting changes.
+
+    Attributes:
+        discovery: the JSON document with which a server refused an OAuth token (`status`, `scope`,
+            `openid-configuration`), or None.
+    """
+
+    discovery: dict[str, Any] | None = None
 
     @property
     def safe_to_retry(self) -> bool:

@@ -6,29 +6,31 @@ Floor 5. Nothing here waits: what waits differs between the faces, and is one li
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
-from purelink.conninfo import resolve
-from purelink.conversation.connect import Plan
-from purelink.conversation.fitness import server_version
-from purelink.conversation.statements import CACHE_SIZE
-from purelink.conversation.talk import Talk
-from purelink.errors import InterfaceError, Timeout
-from purelink.pumps.channel import timestamp
-from purelink.surroundings import gather
-from purelink.wire.tracing import Trace
-from purelink.wire.wants import Limit
+from .conninfo import resolve
+from .conversation.connect import Plan
+from .conversation.fitness import server_version
+from .conversation.statements import CACHE_SIZE
+from .conversation.talk import Talk
+from .errors import InterfaceError, Timeout
+from .pumps.channel import timestamp
+from .surroundings import gather
+from .wire.auth import MAX_ITERATIONS
+from .wire.tracing import Trace
+from .wire.wants import Limit
 
 if TYPE_CHECKING:
     from collections import deque
 
-    from purelink.conninfo import Settings, Surroundings, Target
-    from purelink.conversation.connect import Connected
-    from purelink.errors import Diagnostics
-    from purelink.wire.session import Notification
+    from .conninfo import Settings, Surroundings, Target
+    from .conversation.connect import Connected
+    from .errors import Diagnostics
+    from .wire.session import Notification
 
-__all__ = ["Face", "plan_for", "tracing"]
+__all__ = ["Face", "log", "plan_for", "tracing"]
 
 
 def plan_for(
@@ -37,7 +39,11 @@ def plan_for(
     *,
     surroundings: Surroundings | None = None,
     lend: bool = True,
-    max_iterations: int = 10_000_000,
+    sock: Any = None,
+    dial: Callable[[Target], Any] | None = None,
+    oauth_token: Any = None,
+    gss: Callable[[Target, str], Any] | None = None,
+    scram_max_iterations: int = MAX_ITERATIONS,
 ) -> Plan:
     """Return what `connect` needs, from a connection string, keywords and the surroundings.
 
@@ -45,17 +51,20 @@ def plan_for(
         keywords: libpq's; `password` may be a callable `(target, user) -> str`, sync or async
             where the face is, called once an attempt when the server asks.
         lend: False: no credentials of the process's own are read or used.
+        sock, dial, oauth_token, gss, scram_max_iterations: as `connect` takes them.
 
     Raises:
         ConninfoError: libpq's text for what is wrong.
+        InterfaceError: both `sock` and `dial`.
     """
+    if sock is not None and dial is not None:
+        raise InterfaceError("sock and dial exclude each other")
     around = gather() if surroundings is None else surroundings
     password = keywords.get("password")
     provider: Callable[..., Any] | None = None
     if callable(password):
         provider = password
         keywords = {name: value for name, value in keywords.items() if name != "password"}
-    token = keywords.pop("oauth_token", None) if "oauth_token" in keywords else None
     settings = resolve(conninfo, keywords or None, surroundings=around, lend=lend, shuffle=_shuffle)
     for warning in settings.warnings:
         _report(warning, None)
@@ -66,19 +75,39 @@ def plan_for(
         tls_settings=partial(_tls_settings, settings, around.home, lend) if around.tls else None,
         end_point_hash=_end_point_hash,
         password=provider,
-        token=token,
-        max_iterations=max_iterations,
+        token=oauth_token,
+        max_iterations=scram_max_iterations,
+        gss=gss,
+        dial=dial if sock is None else _Given(sock),
+        once=sock is not None,
+        log=log,
     )
 
 
+class _Given:
+    """The caller's one transport, as what `dial` would give, once."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def __call__(self, target: Target) -> Any:
+        transport, self._transport = self._transport, None
+        if transport is None:
+            raise OSError(
+                f"no second connection to {target.host or target.hostaddr or 'the server'} can be"
+                " made over the transport that was given: use dial"
+            )
+        return transport
+
+
 def _tls_settings(settings: Settings, home: str | None, lend: bool, target: Target) -> Any:
-    from purelink.tls import TLSSettings
+    from .tls import TLSSettings
 
     return TLSSettings.from_settings(settings, target, home, lend=lend)
 
 
 def _end_point_hash(certificate: bytes) -> bytes:
-    from purelink.tls import end_point_hash
+    from .tls import end_point_hash
 
     return end_point_hash(certificate)
 
@@ -90,16 +119,22 @@ def _shuffle(items: list[Any]) -> None:
 
 
 def _report(text: str, error: BaseException | None) -> None:
-    # The one door to `logging`, opened only when there is something to say.
-    import logging
+    log("info" if error is None else "error", text, error)
 
-    logger = logging.getLogger("purelink")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
-    if error is None:
-        logger.info(text)
-    else:
-        logger.error(text, exc_info=error)
+
+def log(level: str, text: str, error: BaseException | None = None) -> None:
+    """Tell `logging` what happens: the one door to it, logger `purelink.connection`.
+
+    Where the program has not imported `logging` nobody can be listening, and we don't either.
+    """
+    logging = sys.modules.get("logging")
+    if logging is None:
+        return
+    family = logging.getLogger("purelink")
+    if not family.handlers:
+        family.addHandler(logging.NullHandler())
+    logger = logging.getLogger("purelink.connection")
+    logger.log(getattr(logging, level.upper()), "%s", text, exc_info=error)
 
 
 class _Paper:
@@ -170,6 +205,7 @@ class Face:
     _settings: Settings
     _pid: int
     _before: int
+    _told_end = False
 
     def _begin(
         self,
@@ -192,6 +228,14 @@ class Face:
         self._pid = os.getpid()
         # What the pump handed out before the session began to listen.
         self._before = pump.handed - connected.session.received
+
+    def _log_end(self) -> None:
+        """Log that the connection is over, and why; once."""
+        if not self._told_end:
+            self._told_end = True
+            failure = self._talk.session.failure
+            text = f"{self!r}" if failure is None else f"{self!r}: {failure}"
+            log("debug" if failure is None else "info", text)
 
     def _check_count(self) -> None:
         """End the session if bytes were lost between pump and session: an interrupt can do that."""
@@ -363,7 +407,7 @@ class Face:
         settings = self._settings
         place = target.socket_directory or target.hostaddr or target.host
         return (
-            f"<{type(self).__module__.partition('.')[0]}.{type(self).__name__}"
+            f"<purelink.{type(self).__name__}"
             f" host={place!r} port={target.port} dbname={settings['dbname']!r}"
             f" user={settings['user']!r} {'closed' if self.closed else self.transaction_status}>"
         )

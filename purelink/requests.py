@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
-from purelink.conversation.copy_rows import row_reader, typed
-from purelink.conversation.pipelining import Pipelining
-from purelink.errors import Error
+from .conversation.copy_rows import row_reader, typed
+from .conversation.pipelining import Pipelining
+from .errors import Error
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from purelink.connection import Connection
-    from purelink.conversation.copying import CopyingOut
-    from purelink.conversation.pipelining import Handle
-    from purelink.conversation.streaming import Streaming
-    from purelink.wire.backend import Column
+    from .connection import Connection
+    from .conversation.copying import CopyingOut
+    from .conversation.pipelining import Handle
+    from .conversation.streaming import Streaming
+    from .wire.backend import Column
 
 __all__ = ["CopyOut", "Pipeline", "Stream"]
 

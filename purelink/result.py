@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Iterator, overload
 
-from purelink.errors import ProgrammingError
+from .errors import ProgrammingError
 
 if TYPE_CHECKING:
-    from purelink.wire.backend import Column
+    from .wire.backend import Column
 
 __all__ = ["Result", "row_count_of"]
 

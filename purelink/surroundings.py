@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 
-from purelink.conninfo.surroundings import File, Surroundings
+from .conninfo.surroundings import File, Surroundings
 
 __all__ = ["gather"]
 

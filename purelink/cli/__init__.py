@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         print(usage())
         return 0 if arguments else 2
     if arguments[0] in ("-V", "--version"):
-        from purelink._version import __version__
+        from .._version import __version__
 
         print(f"purelink {__version__}")
         return 0

@@ -11,15 +11,15 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from purelink.conninfo import ConninfoError, Settings, Source, integer, resolve
-from purelink.conninfo.keywords import table
-from purelink.conninfo.picture import draw
-from purelink.surroundings import gather
+from ..conninfo import ConninfoError, Settings, Source, integer, resolve
+from ..conninfo.keywords import table
+from ..conninfo.picture import draw
+from ..surroundings import gather
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from purelink.conninfo import Surroundings
+    from ..conninfo import Surroundings
 
 __all__ = ["check_numbers", "main"]
 

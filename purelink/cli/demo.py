@@ -12,16 +12,16 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any, Callable, Iterator
 
-from purelink.cli.table import aligned, printable
-from purelink.connection import connect
-from purelink.conninfo import Surroundings
-from purelink.dblink.catalog import Catalog
-from purelink.dblink.session import LinkRows, Session
-from purelink.errors import Error
-from purelink.surroundings import gather
+from ..connection import connect
+from ..conninfo import Surroundings
+from ..dblink.catalog import Catalog
+from ..dblink.session import LinkRows, Session
+from ..errors import Error
+from ..surroundings import gather
+from .table import aligned, printable
 
 if TYPE_CHECKING:
-    from purelink.connection import Connection
+    from ..connection import Connection
 
 __all__ = ["main"]
 
@@ -62,8 +62,8 @@ def _server(dsn: str | None) -> Iterator[str]:
     if dsn is not None:
         yield dsn
         return
-    from purelink.testing.programs import ProgramsMissing
-    from purelink.testing.server import HBA_SCRAM, Server
+    from ..testing.programs import ProgramsMissing
+    from ..testing.server import HBA_SCRAM, Server
 
     # One role is let in without being asked: the refusal at the end needs a server like that.
     hba = [f"host all {TRUSTED} 127.0.0.1/32 trust", *HBA_SCRAM]

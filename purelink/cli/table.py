@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from purelink.conversation.spelling import display_width
+from ..conversation.spelling import display_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,9 +9,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from purelink.connection import connect
-from purelink.errors import ConninfoError, Error
-from purelink.face import tracing
+from ..connection import connect
+from ..errors import ConninfoError, Error
+from ..face import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

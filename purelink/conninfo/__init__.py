@@ -6,13 +6,13 @@ connection takes from the process stands in a `Surroundings`.
 
 from __future__ import annotations
 
-from purelink.conninfo.format import format  # noqa: A004 - the pair of parse
-from purelink.conninfo.parse import parse
-from purelink.conninfo.resolve import resolve
-from purelink.conninfo.settings import Settings, Source, Target
-from purelink.conninfo.surroundings import File, Surroundings
-from purelink.conninfo.targets import integer
-from purelink.errors import ConninfoError
+from ..errors import ConninfoError
+from .format import format  # noqa: A004 - the pair of parse
+from .parse import parse
+from .resolve import resolve
+from .settings import Settings, Source, Target
+from .surroundings import File, Surroundings
+from .targets import integer
 
 __all__ = [
     "ConninfoError",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.conninfo.keywords import RELEASE, names
-from purelink.errors import ConninfoError
+from ..errors import ConninfoError
+from .keywords import RELEASE, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from purelink.conninfo.keywords import RELEASE, names
-from purelink.conninfo.parse import checked
-from purelink.errors import ConninfoError
+from ..errors import ConninfoError
+from .keywords import RELEASE, names
+from .parse import checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

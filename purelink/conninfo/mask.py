@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from purelink.conninfo.keywords import SECRETS, names
+from .keywords import SECRETS, names
 
 __all__ = ["MASK", "display", "echo", "hide", "shown", "uri", "uri_places", "userinfo_places"]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 
-from purelink.conninfo import mask
-from purelink.conninfo.keywords import RELEASE, SECRETS, names
-from purelink.conninfo.uri import PREFIXES, scan_uri
-from purelink.errors import ConninfoError
+from ..errors import ConninfoError
+from . import mask
+from .keywords import RELEASE, SECRETS, names
+from .uri import PREFIXES, scan_uri
 
 __all__ = ["checked", "is_connection_string", "item_places", "parse", "scan"]
 

@@ -5,10 +5,10 @@ Floor 1, pure. The line shows no secret: what the caret needs of it is kept, the
 
 from __future__ import annotations
 
-from purelink.conninfo import mask
-from purelink.conninfo.keywords import SECRETS
-from purelink.conninfo.parse import item_places
-from purelink.conninfo.uri import PREFIXES
+from . import mask
+from .keywords import SECRETS
+from .parse import item_places
+from .uri import PREFIXES
 
 __all__ = ["draw"]
 

@@ -11,24 +11,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from purelink.conninfo import mask
-from purelink.conninfo.codeset import encoding_name
-from purelink.conninfo.files import service_section
-from purelink.conninfo.keywords import SECRETS, names, table
-from purelink.conninfo.parse import checked, is_connection_string, scan
-from purelink.conninfo.settings import Settings, Source, Target
-from purelink.conninfo.surroundings import cut
-from purelink.conninfo.targets import split_hosts, with_passwords
-from purelink.conninfo.validate import (
+from ..errors import ConninfoError
+from . import mask
+from .codeset import encoding_name
+from .files import service_section
+from .keywords import SECRETS, names, table
+from .parse import checked, is_connection_string, scan
+from .settings import Settings, Source, Target
+from .surroundings import cut
+from .targets import split_hosts, with_passwords
+from .validate import (
     check_before_hosts_are_shuffled,
     check_protocol_versions,
 )
-from purelink.errors import ConninfoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from purelink.conninfo.surroundings import Surroundings
+    from .surroundings import Surroundings
 
     Keywords = Mapping[str, Any] | Iterable[tuple[str, Any]]
     # for each keyword the values that were given, the one that counts first

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from purelink.conninfo import mask
-from purelink.conninfo.keywords import SECRETS
+from . import mask
+from .keywords import SECRETS
 
 __all__ = ["Settings", "Source", "Target"]
 

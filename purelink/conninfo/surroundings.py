@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from purelink.conninfo.keywords import RELEASE
+from .keywords import RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.conninfo.files import password_for
-from purelink.conninfo.settings import Target
-from purelink.errors import ConninfoError
+from ..errors import ConninfoError
+from .files import password_for
+from .settings import Target
 
 if TYPE_CHECKING:
-    from purelink.conninfo.surroundings import File, Surroundings
+    from .surroundings import File, Surroundings
 
 __all__ = ["DEFAULT_PORT", "integer", "split_hosts", "with_passwords"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from purelink.conninfo import mask
-from purelink.conninfo.keywords import SECRETS
-from purelink.errors import ConninfoError
+from ..errors import ConninfoError
+from . import mask
+from .keywords import SECRETS
 
 __all__ = ["PREFIXES", "scan_uri"]
 

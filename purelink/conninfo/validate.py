@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.errors import ConninfoError
+from ..errors import ConninfoError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

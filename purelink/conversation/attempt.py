@@ -11,24 +11,24 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
-from purelink.conninfo import integer
-from purelink.conversation.spelling import spell_error
-from purelink.errors import (
+from ..conninfo import integer
+from ..errors import (
     AuthenticationError,
     ConnectionLost,
     ConninfoError,
     Diagnostics,
     RemoteProtocolError,
 )
-from purelink.values.encodings import codec_of
-from purelink.wire import codes, frontend
-from purelink.wire.auth import Authentication
-from purelink.wire.session import CLOSED_UNEXPECTEDLY, Session
-from purelink.wire.startup import Refused, ask_tls, startup
-from purelink.wire.wants import Address, Dialogue, Open, Opened, Secured, StartTLS
+from ..values.encodings import codec_of
+from ..wire import codes, frontend
+from ..wire.auth import Authentication
+from ..wire.session import CLOSED_UNEXPECTEDLY, Session
+from ..wire.startup import Refused, ask_tls, startup
+from ..wire.wants import Address, Dialogue, Open, Opened, Secured, StartTLS
+from .spelling import spell_error
 
 if TYPE_CHECKING:
-    from purelink.conninfo import Settings, Target
+    from ..conninfo import Settings, Target
 
 __all__ = [
     "ADDRESS",
@@ -42,8 +42,11 @@ __all__ = [
     "Plan",
 ]
 
-_RUNNING_TCP = "\n\tIs the server running on that host and accepting TCP/IP connections?"
-_RUNNING_UNIX = "\n\tIs the server running locally and accepting connections on that socket?"
+_ADVICE = {
+    "tcp": "\n\tIs the server running on that host and accepting TCP/IP connections?",
+    "unix": "\n\tIs the server running locally and accepting connections on that socket?",
+    "own": "",
+}
 
 # Where a failure leads.
 ENCRYPTION, ADDRESS, HOST, STOP, AGAIN = "encryption", "address", "host", "stop", "again"
@@ -62,7 +65,11 @@ class Plan:
         password: the user's own provider: called with `(target, user)` once an attempt, when the
             server asks; it beats every other password.
         token: the same for OAUTHBEARER.
-        deliver: called between reads when notices are waiting in `session`.
+        max_iterations: of SCRAM, at most.
+        gss: the user's own provider for GSSAPI and SSPI, called with `(target, method)`.
+        dial: gives the transport to a target, instead of a socket that the pump opens.
+        once: `dial` can be called only once.
+        log: told what happens, as a level of `logging` in small letters and a sentence.
     """
 
     def __init__(
@@ -76,6 +83,10 @@ class Plan:
         password: Callable[[Target, str], Any] | None = None,
         token: Callable[[Target, str], Any] | str | None = None,
         max_iterations: int = 10_000_000,
+        gss: Callable[[Target, str], Any] | None = None,
+        dial: Callable[[Target], Any] | None = None,
+        once: bool = False,
+        log: Callable[[str, str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.entropy = entropy
@@ -85,6 +96,14 @@ class Plan:
         self.password = password
         self.token = token
         self.max_iterations = max_iterations
+        self.gss = gss
+        self.dial = dial
+        self.once = once
+        self.log = log or _unheard
+
+
+def _unheard(_level: str, _text: str) -> None:
+    """Nobody listens."""
 
 
 class Connected:
@@ -148,6 +167,7 @@ class Attempt:
         self.named = named
         self.secured: Secured | None = None
         self.tls: Any = None
+        self.authentication: Authentication | None = None
 
     def run(self) -> Dialogue[Connected]:
         """Make the attempt. Raises `Failed`, which says where to go next."""
@@ -159,12 +179,12 @@ class Attempt:
             yield from self._secure()
         session = Session(codec_of)
         session.replication = bool(self.settings["replication"])
-        authentication = self._authentication()
+        authentication = self.authentication = self._authentication()
         try:
             minimum = _VERSIONS[self.settings["min_protocol_version"] or "3.0"]
             yield from startup(session, message, authentication, minimum=minimum)
             if self.settings["sslcertmode"] == "require":
-                from purelink.tls.checks import check_certificate_mode
+                from ..tls.checks import check_certificate_mode
 
                 check_certificate_mode("require", self.secured)
         except Refused as refused:
@@ -182,12 +202,12 @@ class Attempt:
         return connected
 
     def _open(self) -> Dialogue[Opened]:
-        unix = self.address.family == "unix"
+        family = self.address.family
         try:
-            options = () if unix else self._socket_options()
+            options = self._socket_options() if family == "tcp" else ()
         except ConninfoError as error:
             raise Failed(str(error), ADDRESS, cause=error) from error
-        wanted = self.settings["requirepeer"] if unix else None
+        wanted = self.settings["requirepeer"] if self.target.kind == "socket" else None
         try:
             opened: Opened = yield Open(self.address, options, peer_user=bool(wanted))
         except OSError as error:
@@ -195,8 +215,7 @@ class Attempt:
             if error.filename in _OPTION_NAMES:
                 text = f"setsockopt({error.filename}) failed: {reason}"
                 raise Failed(text, ADDRESS, cause=error) from error
-            advice = _RUNNING_UNIX if unix else _RUNNING_TCP
-            raise Failed(reason + advice, ADDRESS, cause=error) from error
+            raise Failed(reason + _ADVICE[family], ADDRESS, cause=error) from error
         if wanted and opened.peer_user != wanted:
             raise Failed(
                 f'requirepeer specifies "{wanted}", but actual peer user name is'
@@ -240,6 +259,7 @@ class Attempt:
                     # The same socket serves, in plaintext.
                     self.methods.remove("plain")
                     self.method = "plain"
+                    self.plan.log("debug", "the server does not support TLS: going on in plaintext")
                     return
                 raise Failed("server does not support SSL, but SSL was required", STOP)
         try:
@@ -292,6 +312,7 @@ class Attempt:
             oauth_issuer=settings["oauth_issuer"],
             oauth_client_id=settings["oauth_client_id"],
             oauth_scope=settings["oauth_scope"],
+            gss=partial(plan.gss, target) if plan.gss is not None else None,
         )
 
     def _refused(self, refused: Refused, authentication: Authentication) -> Failed:

@@ -10,10 +10,27 @@ multiple hosts and on `target_session_attrs`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from purelink.conninfo import integer
-from purelink.conversation.attempt import (
+from ..conninfo import integer
+from ..errors import (
+    AuthenticationError,
+    ConnectError,
+    ConninfoError,
+)
+from ..wire.dialogues import terminate
+from ..wire.startup import bounded
+from ..wire.wants import (
+    Address,
+    Close,
+    Deliver,
+    Dialogue,
+    Limit,
+    LimitExpired,
+    Resolve,
+)
+from .attempt import (
     ADDRESS,
     AGAIN,
     ENCRYPTION,
@@ -24,28 +41,13 @@ from purelink.conversation.attempt import (
     Failed,
     Plan,
 )
-from purelink.conversation.fitness import is_fit
-from purelink.errors import (
-    AuthenticationError,
-    ConnectError,
-    ConninfoError,
-)
-from purelink.wire.dialogues import terminate
-from purelink.wire.startup import bounded
-from purelink.wire.wants import (
-    Address,
-    Close,
-    Deliver,
-    Dialogue,
-    Limit,
-    LimitExpired,
-    Resolve,
-)
+from .fitness import is_fit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from purelink.conninfo import Target
+    from ..conninfo import Target
+
 __all__ = ["Connected", "Plan", "connect"]
 
 #: sun_path of Linux, less its NUL
@@ -71,6 +73,7 @@ class _Connecting:
         self.settings = plan.settings
         self.story: list[tuple[str, str]] = []
         self.last: Failed | None = None
+        self.attempt: Attempt | None = None
         self.timeout: float | None = None
         self.timeout_known = False
 
@@ -83,7 +86,7 @@ class _Connecting:
                     return (yield from self._host(target, each))
                 except Failed as failed:
                     self.last = failed
-                    if failed.then is STOP:
+                    if failed.then is STOP or self.plan.once:
                         raise self._error() from failed.cause
         raise self._error() from (self.last.cause if self.last is not None else None)
 
@@ -98,15 +101,24 @@ class _Connecting:
         ):
             kind = AuthenticationError
         sqlstate = None if diagnostics is not None and diagnostics.sqlstate else "08001"
-        return kind(text, attempts=self.story, diagnostics=diagnostics, sqlstate=sqlstate)
+        error = kind(text, attempts=self.story, diagnostics=diagnostics, sqlstate=sqlstate)
+        authentication = self.attempt.authentication if self.attempt is not None else None
+        if authentication is not None:
+            error.password_needed = authentication.needs_password
+            if isinstance(error, AuthenticationError):
+                error.discovery = authentication.discovery
+        return error
 
     def _tell(self, where: str, prefix: str, failed: Failed) -> None:
-        self.story.append((where, (prefix if failed.prefixed else "") + failed.text))
+        line = (prefix if failed.prefixed else "") + failed.text
+        self.story.append((where, line))
+        self.plan.log("info", line)
 
     # -- one host ---------------------------------------------------------------------------
 
     def _host(self, target: Target, wish: str) -> Dialogue[Connected]:
         where = _spell(target)
+        self.attempt = None
         try:
             addresses = yield from self._addresses(target)
         except Failed as failed:
@@ -130,6 +142,9 @@ class _Connecting:
             raise Failed(str(error), STOP, cause=error) from error
         if not 1 <= port <= 65535:
             raise Failed(f'invalid port number: "{target.port}"', HOST)
+        if self.plan.dial is not None:
+            name = target.hostaddr or target.host or target.socket_directory
+            return [Address("own", name, port, partial(self.plan.dial, target))]
         if target.kind == "socket":
             path = f"{target.socket_directory}/.s.PGSQL.{port}"
             if len(path.encode("utf-8", "surrogateescape")) > _SOCKET_PATH_AT_MOST:
@@ -160,16 +175,16 @@ class _Connecting:
     ) -> Dialogue[Connected]:
         where = _spell(target)
         prefix = _prefix(target, address)
-        if address.family == "unix":
+        sslmode = self.settings["sslmode"] or "prefer"
+        methods = _METHODS[sslmode]
+        if address.family == "unix" or (target.kind == "socket" and "plain" in methods):
             methods = ["plain"]
         else:
-            methods = _METHODS[self.settings["sslmode"] or "prefer"]
             if self.plan.tls_settings is None:
                 methods = [method for method in methods if method == "plain"]
             if not methods:
                 refusal = Failed(
-                    f'sslmode value "{self.settings["sslmode"]}" invalid when SSL support is not'
-                    " compiled in",
+                    f'sslmode value "{sslmode}" invalid when SSL support is not compiled in',
                     STOP,
                     prefixed=False,
                 )
@@ -178,12 +193,17 @@ class _Connecting:
         remaining = list(methods)
         named = True
         while True:
-            attempt = Attempt(self.plan, target, address, remaining, named=named)
+            attempt = self.attempt = Attempt(self.plan, target, address, remaining, named=named)
+            self.plan.log("debug", f"trying {where} ({address.host}), {attempt.method}")
             try:
-                return (yield from self._limited(attempt, wish, limit))
+                connected = yield from self._limited(attempt, wish, limit)
+                self.plan.log("info", f"connected to {where}, {_secured(connected)}")
+                return connected
             except Failed as failed:
                 yield Close()
                 self._tell(where, prefix, failed)
+                if self.plan.once:
+                    raise
                 if failed.then is AGAIN and named:
                     # The server would not take application_name: once more without it.
                     named, remaining = False, [attempt.method]
@@ -203,7 +223,7 @@ class _Connecting:
 
     def _limited(self, attempt: Attempt, wish: str, limit: Limit) -> Dialogue[Connected]:
         """Run one attempt within connect_timeout; the clock is the address's, not the attempt's."""
-        if not self.timeout_known and attempt.address.family == "tcp":
+        if not self.timeout_known and attempt.address.family != "unix":
             self._learn_timeout(limit)
         try:
             connected = yield from bounded(attempt.run(), limit)
@@ -258,10 +278,18 @@ def _spell(target: Target) -> str:
     return f"{name}:{target.port}"
 
 
+def _secured(connected: Connected) -> str:
+    secured = connected.secured
+    return "in plaintext" if secured is None else f"{secured.version} ({secured.cipher})"
+
+
 def _prefix(target: Target, address: Address) -> str:
     """Return what libpq writes before an attempt's failure. Source: emitHostIdentityInfo."""
     if address.family == "unix":
         return f'connection to server on socket "{address.host}" failed: '
     shown = target.hostaddr if target.kind == "address" else target.host
+    if address.family == "own":
+        at = f' at "{shown}", port {target.port}' if shown else ""
+        return f"connection to server{at} over the caller's transport failed: "
     resolved = "" if shown == address.host or target.kind == "address" else f" ({address.host})"
     return f'connection to server at "{shown}"{resolved}, port {target.port} failed: '

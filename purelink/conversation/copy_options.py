@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from purelink.errors import InterfaceError
+from ..errors import InterfaceError
 
 __all__ = ["CopyOptions", "copy_options"]
 

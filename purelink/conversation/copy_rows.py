@@ -9,21 +9,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
-from purelink.errors import DataError, InterfaceError
-from purelink.values.columns import column_converter
-from purelink.values.encoders import (
+from ..errors import DataError, InterfaceError
+from ..values.columns import column_converter
+from ..values.encoders import (
     COPY_BINARY_HEADER,
     COPY_BINARY_TRAILER,
     copy_encoder,
     copy_text_encoder,
 )
-from purelink.values.encodings import codec_of
-from purelink.values.oids import BY_NAME
-from purelink.values.parameters import text_form
+from ..values.encodings import codec_of
+from ..values.oids import BY_NAME
+from ..values.parameters import text_form
 
 if TYPE_CHECKING:
-    from purelink.conversation.copy_options import CopyOptions
-    from purelink.conversation.talk import Talk
+    from .copy_options import CopyOptions
+    from .talk import Talk
 
 __all__ = ["RowReader", "RowWriter", "row_reader", "typed"]
 

@@ -11,19 +11,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
-from purelink.conversation.copy_options import CopyOptions, copy_options
-from purelink.conversation.copy_rows import RowWriter
-from purelink.conversation.outcomes import first_error
-from purelink.conversation.sources import BLOCK
-from purelink.errors import InterfaceError, ProgrammingError
-from purelink.result import row_count_of
-from purelink.wire import dialogues, frontend, legality
-from purelink.wire.session import Answer
-from purelink.wire.wants import Call, LimitExpired
+from ..errors import InterfaceError, ProgrammingError
+from ..result import row_count_of
+from ..wire import dialogues, frontend, legality
+from ..wire.session import Answer
+from ..wire.wants import Call, LimitExpired
+from .copy_options import CopyOptions, copy_options
+from .copy_rows import RowWriter
+from .outcomes import first_error
+from .sources import BLOCK
 
 if TYPE_CHECKING:
-    from purelink.conversation.talk import Talk
-    from purelink.wire.wants import Dialogue
+    from ..wire.wants import Dialogue
+    from .talk import Talk
 
 __all__ = ["CopyingOut", "copy_in"]
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.conversation.spelling import spell_error
-from purelink.errors import ConnectionLost, RemoteProtocolError
-from purelink.values.rows import text_row_decoder
-from purelink.wire.dialogues import simple_query, until_idle
+from ..errors import ConnectionLost, RemoteProtocolError
+from ..values.rows import text_row_decoder
+from ..wire.dialogues import simple_query, until_idle
+from .spelling import spell_error
 
 if TYPE_CHECKING:
-    from purelink.wire.session import Session
-    from purelink.wire.wants import Dialogue
+    from ..wire.session import Session
+    from ..wire.wants import Dialogue
 
 __all__ = ["is_fit", "server_version"]
 

@@ -11,20 +11,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable
 
-from purelink.conversation.outcomes import first_error
-from purelink.errors import InterfaceError
-from purelink.result import Result, row_count_of
-from purelink.values.encoders import batch_encoder
-from purelink.values.rows import null_row_decoder
-from purelink.wire import dialogues, legality
-from purelink.wire.dialogues import Batch
-from purelink.wire.runs import Tally
-from purelink.wire.session import Answer
-from purelink.wire.wants import Call, LimitExpired
+from ..errors import InterfaceError
+from ..result import Result, row_count_of
+from ..values.encoders import batch_encoder
+from ..values.rows import null_row_decoder
+from ..wire import dialogues, legality
+from ..wire.dialogues import Batch
+from ..wire.runs import Tally
+from ..wire.session import Answer
+from ..wire.wants import Call, LimitExpired
+from .outcomes import first_error
 
 if TYPE_CHECKING:
-    from purelink.conversation.talk import Talk
-    from purelink.wire.wants import Dialogue
+    from ..wire.wants import Dialogue
+    from .talk import Talk
 
 __all__ = ["BATCH", "execute_many"]
 

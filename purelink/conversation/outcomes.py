@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Iterable
 
-from purelink.errors import ProgrammingError
-from purelink.result import Result
+from ..errors import ProgrammingError
+from ..result import Result
 
 if TYPE_CHECKING:
-    from purelink.wire.session import Answer
+    from ..wire.session import Answer
 
 __all__ = ["first_error", "result_of"]
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Sequence
 
-from purelink.conversation.outcomes import first_error, result_of
-from purelink.conversation.statements import retry_error
-from purelink.errors import Error, InterfaceError, PipelineAborted
-from purelink.values.parameters import encode_parameters
-from purelink.wire import dialogues
-from purelink.wire.dialogues import Batch
+from ..errors import Error, InterfaceError, PipelineAborted
+from ..values.parameters import encode_parameters
+from ..wire import dialogues
+from ..wire.dialogues import Batch
+from .outcomes import first_error, result_of
+from .statements import retry_error
 
 if TYPE_CHECKING:
-    from purelink.conversation.statements import Request
-    from purelink.conversation.talk import Talk
-    from purelink.result import Result
-    from purelink.values.parameters import Parameter
-    from purelink.wire.session import Answer
-    from purelink.wire.wants import Dialogue
+    from ..result import Result
+    from ..values.parameters import Parameter
+    from ..wire.session import Answer
+    from ..wire.wants import Dialogue
+    from .statements import Request
+    from .talk import Talk
 
 __all__ = ["Handle", "Pipelining"]
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Sequence
 
-from purelink.conversation.outcomes import result_of
-from purelink.conversation.statements import retry_error
-from purelink.values.parameters import encode_parameters
-from purelink.wire import dialogues
+from ..values.parameters import encode_parameters
+from ..wire import dialogues
+from .outcomes import result_of
+from .statements import retry_error
 
 if TYPE_CHECKING:
-    from purelink.conversation.talk import Talk
-    from purelink.result import Result
-    from purelink.wire.wants import Dialogue
+    from ..result import Result
+    from ..wire.wants import Dialogue
+    from .talk import Talk
 
 __all__ = ["query"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable
 
-from purelink.errors import InterfaceError
+from ..errors import InterfaceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from purelink.errors import Diagnostics
+    from ..errors import Diagnostics
 
 __all__ = ["display_width", "spell_error"]
 

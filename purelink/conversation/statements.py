@@ -17,16 +17,16 @@ from collections import OrderedDict
 from itertools import count
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
-from purelink.errors import DatabaseError, StaleStatement
-from purelink.wire import legality
-from purelink.wire.backend import Column
-from purelink.wire.binding import Binder
-from purelink.wire.session import Answer
+from ..errors import DatabaseError, StaleStatement
+from ..wire import legality
+from ..wire.backend import Column
+from ..wire.binding import Binder
+from ..wire.session import Answer
 
 if TYPE_CHECKING:
-    from purelink.values.parameters import Parameter
-    from purelink.wire.dialogues import Batch
-    from purelink.wire.session import RowDecoder, Session
+    from ..values.parameters import Parameter
+    from ..wire.dialogues import Batch
+    from ..wire.session import RowDecoder, Session
 
 __all__ = ["CACHE_SIZE", "Request", "Statement", "Statements"]
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence
 
-from purelink.conversation.outcomes import first_error
-from purelink.errors import InterfaceError
-from purelink.values.parameters import encode_parameters
-from purelink.wire import dialogues, legality
-from purelink.wire.dialogues import Batch
-from purelink.wire.session import Answer
+from ..errors import InterfaceError
+from ..values.parameters import encode_parameters
+from ..wire import dialogues, legality
+from ..wire.dialogues import Batch
+from ..wire.session import Answer
+from .outcomes import first_error
 
 if TYPE_CHECKING:
-    from purelink.conversation.talk import Talk
-    from purelink.wire.backend import Column
-    from purelink.wire.wants import Dialogue
+    from ..wire.backend import Column
+    from ..wire.wants import Dialogue
+    from .talk import Talk
 
 __all__ = ["CHUNK", "Streaming"]
 

@@ -9,32 +9,32 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
 
-from purelink.conversation import querying
-from purelink.conversation.outcomes import result_of
-from purelink.conversation.statements import CACHE_SIZE, Statements
-from purelink.errors import (
+from ..errors import (
     DataError,
     Diagnostics,
     Error,
     LocalProtocolError,
     OperationalError,
 )
-from purelink.values.bulk import best_formats, row_decoder
-from purelink.values.styles import Styles
-from purelink.values.text import Registry
-from purelink.wire import dialogues, legality
-from purelink.wire.cancel import cancel
-from purelink.wire.dialogues import Batch
-from purelink.wire.session import Answer, Notification, Session
-from purelink.wire.startup import bounded
-from purelink.wire.wants import Aside, Close, Deliver, Dialogue, Limit, LimitExpired
+from ..values.bulk import best_formats, row_decoder
+from ..values.styles import Styles
+from ..values.text import Registry
+from ..wire import dialogues, legality
+from ..wire.cancel import cancel
+from ..wire.dialogues import Batch
+from ..wire.session import Answer, Notification, Session
+from ..wire.startup import bounded
+from ..wire.wants import Aside, Close, Deliver, Dialogue, Limit, LimitExpired
+from . import querying
+from .outcomes import result_of
+from .statements import CACHE_SIZE, Statements
 
 if TYPE_CHECKING:
-    from purelink.conversation.connect import Connected
-    from purelink.conversation.statements import Request
-    from purelink.result import Result
-    from purelink.wire.backend import Column
-    from purelink.wire.session import RowDecoder
+    from ..result import Result
+    from ..wire.backend import Column
+    from ..wire.session import RowDecoder
+    from .connect import Connected
+    from .statements import Request
 
 __all__ = ["RECOVERY_SECONDS", "Talk"]
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, TypeVar
 
-from purelink.aio import AsyncConnection
-from purelink.dblink import signatures
-from purelink.dblink.setting import Setting
-from purelink.pumps.asynchronous import AsyncPump
+from ..aio import AsyncConnection
+from ..pumps.asynchronous import AsyncPump
+from . import signatures
+from .setting import Setting
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from purelink.conversation.connect import Plan
-    from purelink.dblink.columns import Columns
-    from purelink.dblink.reading import Rows
-    from purelink.dblink.statements import Array, Vector
-    from purelink.wire.wants import Dialogue
+    from ..conversation.connect import Plan
+    from ..wire.wants import Dialogue
+    from .columns import Columns
+    from .reading import Rows
+    from .statements import Array, Vector
 
 __all__ = ["AsyncLinkRows", "AsyncSession"]
 

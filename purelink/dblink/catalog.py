@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from purelink.dblink.ledger import clip
-from purelink.dblink.options import (
+from .ledger import clip
+from .options import (
     MAPPING,
     SERVER,
     WRAPPER,
@@ -30,7 +30,7 @@ from purelink.dblink.options import (
     edited,
     validate,
 )
-from purelink.dblink.refusals import (
+from .refusals import (
     Notice,
     empty_name,
     has_dependents,
@@ -47,12 +47,12 @@ from purelink.dblink.refusals import (
     server_refused,
     wrapper_exists,
 )
-from purelink.dblink.rules import checked_version, mapping_missing
+from .rules import checked_version, mapping_missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from purelink.errors import DatabaseError
+    from ..errors import DatabaseError
 
 __all__ = ["PUBLIC", "Catalog"]
 
@@ -108,7 +108,7 @@ class Catalog(HoldsPasswords):
                 it takes the package `tomli`).
             DatabaseError: what the calls raise that it stands for.
         """
-        from purelink.dblink.catalog_toml import read
+        from .catalog_toml import read
 
         catalog = cls(dblink_version=dblink_version, on_notice=on_notice)
         read(catalog, text)
@@ -116,7 +116,7 @@ class Catalog(HoldsPasswords):
 
     def to_toml(self, *, secrets: bool = True) -> str:
         """Return the catalog as TOML. It has every password in it, unless secrets=False."""
-        from purelink.dblink.catalog_toml import write
+        from .catalog_toml import write
 
         return write(self, secrets=secrets)
 

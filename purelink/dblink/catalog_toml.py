@@ -35,12 +35,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from purelink.errors import InterfaceError
+from ..errors import InterfaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from purelink.dblink.catalog import Catalog
+    from .catalog import Catalog
 
 __all__ = ["read", "write"]
 

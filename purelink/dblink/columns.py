@@ -13,9 +13,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Sequence, Tuple, Union
 
-from purelink import values
-from purelink.dblink.ledger import clip
-from purelink.dblink.refusals import (
+from .. import values
+from ..errors import DatabaseError, InterfaceError, ProgrammingError
+from ..values import oids
+from .ledger import clip
+from .refusals import (
     checked_text,
     column_pseudo,
     column_setof,
@@ -28,8 +30,6 @@ from purelink.dblink.refusals import (
     syntax_error_at_end,
     unterminated,
 )
-from purelink.errors import DatabaseError, InterfaceError, ProgrammingError
-from purelink.values import oids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

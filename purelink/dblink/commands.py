@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.conversation.spelling import spell_error
-from purelink.errors import ConnectionLost, DatabaseError, Diagnostics, RemoteProtocolError
-from purelink.values.rows import null_row_decoder
-from purelink.wire import dialogues
+from ..conversation.spelling import spell_error
+from ..errors import ConnectionLost, DatabaseError, Diagnostics, RemoteProtocolError
+from ..values.rows import null_row_decoder
+from ..wire import dialogues
 
 if TYPE_CHECKING:
-    from purelink.dblink.ledger import Slot
-    from purelink.dblink.links import Link
-    from purelink.wire.backend import Column
-    from purelink.wire.session import RowDecoder
-    from purelink.wire.wants import Dialogue
+    from ..wire.backend import Column
+    from ..wire.session import RowDecoder
+    from ..wire.wants import Dialogue
+    from .ledger import Slot
+    from .links import Link
 
 __all__ = ["LOST", "Done", "Failure", "lost", "run_to_end", "spelled"]
 

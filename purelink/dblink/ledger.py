@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from purelink.dblink.refusals import (
+from .refusals import (
     Notice,
     checked_text,
     clipped,

@@ -13,24 +13,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 from weakref import ref
 
-from purelink.conninfo import parse
-from purelink.dblink import columns as declaration
-from purelink.dblink import refusals, rules
-from purelink.dblink.commands import LOST, Done, Failure, lost, run_to_end, spelled
-from purelink.dblink.ledger import Ledger, Slot, clip, resolution
-from purelink.dblink.reading import Reading, Rows
-from purelink.errors import ConnectError, ConninfoError, Error, InterfaceError, server_error
-from purelink.values.rows import text_row_decoder
-from purelink.wire import dialogues
-from purelink.wire.session import Answer
-from purelink.wire.wants import Call, Dialogue
+from ..conninfo import parse
+from ..errors import ConnectError, ConninfoError, Error, InterfaceError, server_error
+from ..values.rows import text_row_decoder
+from ..wire import dialogues
+from ..wire.session import Answer
+from ..wire.wants import Call, Dialogue
+from . import columns as declaration
+from . import refusals, rules
+from .commands import LOST, Done, Failure, lost, run_to_end, spelled
+from .ledger import Ledger, Slot, clip, resolution
+from .reading import Reading, Rows
 
 if TYPE_CHECKING:
-    from purelink.conversation.connect import Plan
-    from purelink.conversation.talk import Talk
-    from purelink.dblink.catalog import Catalog
-    from purelink.dblink.columns import Columns
-    from purelink.errors import Diagnostics
+    from ..conversation.connect import Plan
+    from ..conversation.talk import Talk
+    from ..errors import Diagnostics
+    from .catalog import Catalog
+    from .columns import Columns
 
 __all__ = ["Link", "Links"]
 

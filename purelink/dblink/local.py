@@ -13,17 +13,17 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Sequence, Tuple
 
-from purelink.dblink import refusals, statements
-from purelink.values.parameters import encode_parameters
-from purelink.values.rows import text_row_decoder
-from purelink.wire import dialogues
-from purelink.wire.dialogues import Batch
-from purelink.wire.session import Answer
-from purelink.wire.wants import Call, Dialogue
+from ..values.parameters import encode_parameters
+from ..values.rows import text_row_decoder
+from ..wire import dialogues
+from ..wire.dialogues import Batch
+from ..wire.session import Answer
+from ..wire.wants import Call, Dialogue
+from . import refusals, statements
 
 if TYPE_CHECKING:
-    from purelink.conversation.talk import Talk
-    from purelink.dblink.links import Link
+    from ..conversation.talk import Talk
+    from .links import Link
 
 __all__ = ["Local", "Role"]
 

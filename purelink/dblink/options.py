@@ -11,8 +11,9 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Tuple, Union
 
-from purelink.conninfo.keywords import RELEASE, table
-from purelink.dblink.refusals import (
+from ..conninfo.keywords import RELEASE, table
+from ..errors import InterfaceError
+from .refusals import (
     checked_text,
     invalid_option,
     no_such_option,
@@ -20,7 +21,6 @@ from purelink.dblink.refusals import (
     option_twice,
     pass_through_not_boolean,
 )
-from purelink.errors import InterfaceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,21 +13,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Tuple
 
-from purelink.dblink import columns as declaration
-from purelink.dblink import rules
-from purelink.dblink.commands import LOST, Failure, lost, spelled
-from purelink.errors import DatabaseError, Diagnostics, InterfaceError
-from purelink.values.input import input_function
-from purelink.values.rows import text_row_decoder
-from purelink.wire import dialogues
-from purelink.wire.wants import Call, Dialogue
+from ..errors import DatabaseError, Diagnostics, InterfaceError
+from ..values.input import input_function
+from ..values.rows import text_row_decoder
+from ..wire import dialogues
+from ..wire.wants import Call, Dialogue
+from . import columns as declaration
+from . import rules
+from .commands import LOST, Failure, lost, spelled
 
 if TYPE_CHECKING:
-    from purelink.dblink.columns import Column
-    from purelink.dblink.ledger import Slot
-    from purelink.dblink.links import Link, Links
-    from purelink.wire.backend import Column as RemoteColumn
-    from purelink.wire.session import Answer, RowDecoder, Session
+    from ..wire.backend import Column as RemoteColumn
+    from ..wire.session import Answer, RowDecoder, Session
+    from .columns import Column
+    from .ledger import Slot
+    from .links import Link, Links
 
 Converter = Callable[[List[Tuple[Any, ...]]], Iterable[Tuple[Any, ...]]]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from purelink.errors import (
+from ..errors import (
     ConnectError,
     DatabaseError,
     DataError,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.dblink.refusals import (
+from ..errors import Diagnostics, InterfaceError, server_error
+from .refusals import (
     Notice,
     Refusal,
     clipped,
@@ -17,12 +18,11 @@ from purelink.dblink.refusals import (
     notice,
     shown,
 )
-from purelink.errors import Diagnostics, InterfaceError, server_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from purelink.errors import DatabaseError
+    from ..errors import DatabaseError
 
 #: the versions whose texts and option tables we know; None stands for "18, but the two password
 #: refusals in the words of 15" (they are the seed's, and true of us: we delegate no GSSAPI)

@@ -9,18 +9,18 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
-from purelink.dblink.catalog import Catalog
-from purelink.dblink.links import Links
-from purelink.dblink.local import Local
-from purelink.dblink.rules import checked_version
-from purelink.errors import InterfaceError
-from purelink.face import plan_for
-from purelink.surroundings import gather
+from ..errors import InterfaceError
+from ..face import plan_for
+from ..surroundings import gather
+from .catalog import Catalog
+from .links import Links
+from .local import Local
+from .rules import checked_version
 
 if TYPE_CHECKING:
-    from purelink.conninfo import Surroundings
-    from purelink.conversation.connect import Plan
-    from purelink.errors import Diagnostics
+    from ..conninfo import Surroundings
+    from ..conversation.connect import Plan
+    from ..errors import Diagnostics
 
 __all__ = ["Setting"]
 

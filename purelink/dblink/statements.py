@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any, Optional, Sequence, Union
 
-from purelink.dblink.refusals import attribute_refused, key_array_length, key_count_refused
-from purelink.values.input import input_function
-from purelink.values.oids import INT2VECTOR
-from purelink.values.quoting import quote_literal
+from ..values.input import input_function
+from ..values.oids import INT2VECTOR
+from ..values.quoting import quote_literal
+from .refusals import attribute_refused, key_array_length, key_count_refused
 
 __all__ = [
     "Array",

@@ -13,16 +13,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from purelink.pumps.channel import addresses
-from purelink.pumps.sockets import (
-    host_bytes,
-    make_socket,
-    peer_user,
-    set_options,
-    sockaddr,
-)
-from purelink.pumps.transport import Wire
-from purelink.wire.wants import (
+from ..wire.wants import (
     Address,
     Aside,
     Call,
@@ -38,12 +29,23 @@ from purelink.wire.wants import (
     StartTLS,
     Want,
 )
+from .channel import addresses
+from .relay import Relay
+from .sockets import (
+    host_bytes,
+    make_socket,
+    peer_user,
+    set_options,
+    sockaddr,
+)
+from .streams import is_plain_socket
+from .transport import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from purelink.wire.tracing import Trace
-    from purelink.wire.wants import Dialogue, Secured
+    from ..wire.tracing import Trace
+    from ..wire.wants import Dialogue, Secured
 
 __all__ = ["AsyncPump"]
 
@@ -53,16 +55,12 @@ T = TypeVar("T")
 class AsyncPump:
     """Runs dialogues over one asyncio channel.
 
-    Args:
-        stream: a connected socket to use instead of opening one.
-
     Attributes:
         trace: writes down what every run from now on says and hears; None: nobody does.
     """
 
-    def __init__(self, stream: Any = None) -> None:
+    def __init__(self) -> None:
         self._wire: Wire | None = None
-        self._given = stream
         self._outer: Limit | None = None
         self.trace: Trace | None = None
 
@@ -150,12 +148,16 @@ class AsyncPump:
 
     async def _open(self, want: Open) -> Opened:
         loop = asyncio.get_running_loop()
-        if self._given is not None:
-            channel, self._given = self._given, None
-            channel.setblocking(False)
-        else:
-            self._drop()
-            channel = await self._connected(loop, want)
+        self._drop()
+        channel = await (
+            self._dialled(want) if want.address.family == "own" else self._connected(loop, want)
+        )
+        if not is_plain_socket(channel):
+            wire = Wire(loop)
+            relay = Relay(channel, wire)
+            self._wire = wire
+            return Opened(relay.get_extra_info("peername"), relay.get_extra_info("sockname"))
+        channel.setblocking(False)
         try:
             user = peer_user(channel) if want.peer_user else None
             wire = Wire(loop)
@@ -169,6 +171,11 @@ class AsyncPump:
         self._wire = wire
         info = wire.transport.get_extra_info
         return Opened(info("peername"), info("sockname"), user)
+
+    async def _dialled(self, want: Open) -> Any:
+        self._deadline(want)
+        given = want.address.sockaddr()
+        return await self._within(want, given) if hasattr(given, "__await__") else given
 
     async def _connected(self, loop: asyncio.AbstractEventLoop, want: Open) -> socket.socket:
         channel = make_socket(want.address)
@@ -188,7 +195,7 @@ class AsyncPump:
         return channel
 
     async def _start_tls(self, want: StartTLS) -> Secured:
-        from purelink import tls
+        from .. import tls
 
         wire = self._wire
         if wire is None:
@@ -264,9 +271,10 @@ class AsyncPump:
         if want.at_once:
             inbox = wire.inbox
             if not inbox.size and wire.stirred():
-                # Two turns of the loop: one sees that there is something, one reads it.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
+                # Two turns of the loop: one sees that there is something, one reads it. A
+                # caller's stream hands it on from task to task.
+                for _ in range(2 if wire.has_socket else 5):
+                    await asyncio.sleep(0)
             if not inbox.size and not inbox.ended and inbox.failed is None:
                 return None
             return inbox.take()

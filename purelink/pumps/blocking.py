@@ -16,20 +16,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from purelink.pumps.channel import CHUNK, LINGER, Gathering, addresses
-from purelink.pumps.sockets import (
-    glance,
-    host_bytes,
-    make_socket,
-    own,
-    peer,
-    peer_user,
-    polled,
-    set_options,
-    sockaddr,
-)
-from purelink.pumps.threads import compute_within
-from purelink.wire.wants import (
+from ..wire.wants import (
     Address,
     Aside,
     Call,
@@ -45,12 +32,26 @@ from purelink.wire.wants import (
     StartTLS,
     Want,
 )
+from .channel import CHUNK, LINGER, Gathering, addresses
+from .sockets import (
+    glance,
+    host_bytes,
+    make_socket,
+    own,
+    peer,
+    peer_user,
+    polled,
+    set_options,
+    sockaddr,
+)
+from .streams import ByteStream, adopt
+from .threads import compute_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from purelink.wire.tracing import Trace
-    from purelink.wire.wants import Dialogue, Secured
+    from ..wire.tracing import Trace
+    from ..wire.wants import Dialogue, Secured
 
 __all__ = ["BlockingPump"]
 
@@ -163,6 +164,11 @@ class BlockingPump:
             self._given = False
             return Opened(peer(self._socket), own(self._socket))
         self._drop()
+        if want.address.family == "own":
+            self._remaining(want)
+            channel = self._socket = adopt(want.address.sockaddr())
+            user = peer_user(channel) if want.peer_user else None
+            return Opened(peer(channel), own(channel), user)
         channel = make_socket(want.address)
         try:
             set_options(channel, want.options)
@@ -185,7 +191,7 @@ class BlockingPump:
         return Opened(peer(channel), own(channel), user)
 
     def _start_tls(self, want: StartTLS) -> Secured:
-        from purelink import tls
+        from .. import tls
 
         engine = tls.engine(want.settings)
         done = False
@@ -205,6 +211,8 @@ class BlockingPump:
                     break
                 self._wait(want, reading=True)
                 data = self._socket.recv(CHUNK)
+            except (BlockingIOError, InterruptedError):
+                continue  # not readable after all
             except OSError as error:
                 raise tls.system_failure(error) from error
             if data:
@@ -378,6 +386,8 @@ class BlockingPump:
         channel = self._socket
         if channel is None:
             return 3  # whoever reads or writes now is told
+        if isinstance(channel, ByteStream):
+            return channel.ready(seconds, reading=reading, writing=writing)
         if hasattr(select, "poll"):
             asked = (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0)
             poll = self._polls.get(asked)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from purelink.wire.wants import Address
+from ..wire.wants import Address
 
 if TYPE_CHECKING:
-    from purelink.wire.wants import Exchange
+    from ..wire.wants import Exchange
 
 __all__ = ["CHUNK", "Gathering", "addresses", "looks_ready", "timestamp"]
 

@@ -10,7 +10,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from purelink.wire.wants import Address
+    from ..wire.wants import Address
 
 __all__ = [
     "glance",
@@ -35,6 +35,9 @@ def host_bytes(host: str) -> bytes:
 
 def glance(channel: Any) -> bool:
     """Tell whether a socket has something to be read, or its end, now."""
+    ready = getattr(channel, "ready", None)
+    if ready is not None:  # a caller's own stream
+        return bool(ready(0, reading=True, writing=False))
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(channel, select.POLLIN)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from purelink.pumps.channel import LINGER, Gathering
-from purelink.pumps.sockets import glance
+from .channel import LINGER, Gathering
+from .sockets import glance
 
 if TYPE_CHECKING:
-    from purelink.wire.wants import Exchange
+    from ..wire.wants import Exchange
 
 __all__ = ["Wire"]
 
@@ -117,6 +117,11 @@ class Wire(asyncio.Protocol):
             self.wake()
         elif inbox.size >= max(1, want.need) and self.linger is None:
             self.linger = self.loop.call_later(LINGER, self.wake)
+
+    @property
+    def has_socket(self) -> bool:
+        """The transport shows its socket."""
+        return self.transport.get_extra_info("socket") is not None
 
     def stirred(self) -> bool:
         """Tell whether the socket has something that the loop has not handed us yet."""

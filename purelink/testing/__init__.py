@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from purelink.testing.endpoint import BorrowedServer
-    from purelink.testing.programs import Programs, ProgramsMissing
-    from purelink.testing.server import Server, ServerFailed, TLSFiles
+    from .endpoint import BorrowedServer
+    from .programs import Programs, ProgramsMissing
+    from .server import Server, ServerFailed, TLSFiles
 
 __all__ = ["BorrowedServer", "Programs", "ProgramsMissing", "Server", "ServerFailed", "TLSFiles"]
 
 _HOMES = {
-    "BorrowedServer": "purelink.testing.endpoint",
-    "Programs": "purelink.testing.programs",
-    "ProgramsMissing": "purelink.testing.programs",
-    "Server": "purelink.testing.server",
-    "ServerFailed": "purelink.testing.server",
-    "TLSFiles": "purelink.testing.server",
+    "BorrowedServer": ".endpoint",
+    "Programs": ".programs",
+    "ProgramsMissing": ".programs",
+    "Server": ".server",
+    "ServerFailed": ".server",
+    "TLSFiles": ".server",
 }
 
 
@@ -31,4 +31,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOMES[name], __name__), name)

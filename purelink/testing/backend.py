@@ -21,8 +21,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from purelink.testing.peer import PATIENCE, ClientGone, Peer, Step
-from purelink.testing.steps import (
+from ..wire import frontend
+from .peer import PATIENCE, ClientGone, Peer, Step
+from .steps import (
     answer,
     cleartext,
     cut,
@@ -41,14 +42,13 @@ from purelink.testing.steps import (
     until,
     until_closed,
 )
-from purelink.wire import frontend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from purelink.wire.message import Message
+    from ..wire.message import Message
 
 __all__ = [
     "Backend",

@@ -5,7 +5,7 @@ Floor 6, pure. For scripts of `purelink.testing.backend` and for `purelink.testi
 
 from __future__ import annotations
 
-from purelink.wire import backend
+from ..wire import backend
 
 __all__ = [
     "AUTH_OK",

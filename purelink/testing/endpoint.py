@@ -8,8 +8,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from purelink.testing.programs import Programs
-from purelink.testing.shelter import ServerFailed, clean_environment
+from .programs import Programs
+from .shelter import ServerFailed, clean_environment
 
 __all__ = ["BorrowedServer", "Endpoint", "quoted"]
 
@@ -93,7 +93,7 @@ class BorrowedServer(Endpoint):
     owned = False
 
     def __init__(self, dsn: str) -> None:
-        from purelink import conninfo
+        from .. import conninfo
 
         self.dsn = dsn
         settings = conninfo.parse(dsn)

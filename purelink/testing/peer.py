@@ -10,9 +10,9 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Callable
 
-from purelink.wire import frontend
-from purelink.wire.codec import int32
-from purelink.wire.message import Message
+from ..wire import frontend
+from ..wire.codec import int32
+from ..wire.message import Message
 
 if TYPE_CHECKING:
     import threading

@@ -19,15 +19,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from purelink.testing.endpoint import Endpoint, quoted
-from purelink.testing.programs import find
-from purelink.testing.shelter import ServerFailed, Shelter
+from .endpoint import Endpoint, quoted
+from .programs import find
+from .shelter import ServerFailed, Shelter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
-    from purelink.testing.programs import Account, Programs
+    from .programs import Account, Programs
 
 __all__ = ["HBA_SCRAM", "HBA_TRUST", "Server", "ServerFailed", "TLSFiles"]
 

@@ -16,11 +16,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from purelink.testing import keeper
-from purelink.testing.programs import account, enterable
+from . import keeper
+from .programs import account, enterable
 
 if TYPE_CHECKING:
-    from purelink.testing.programs import Programs
+    from .programs import Programs
 
 __all__ = ["ServerFailed", "Shelter", "clean_environment"]
 

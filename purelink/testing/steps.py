@@ -9,13 +9,13 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Callable
 
-from purelink.testing.bytes import HELLO
-from purelink.testing.peer import ClientGone, Step
-from purelink.wire import backend, codes, frontend
+from ..wire import backend, codes, frontend
+from .bytes import HELLO
+from .peer import ClientGone, Step
 
 if TYPE_CHECKING:
-    from purelink.testing.peer import Peer, Said
-    from purelink.wire.message import Message
+    from ..wire.message import Message
+    from .peer import Peer, Said
 
 __all__ = [
     "answer",
@@ -204,7 +204,7 @@ def cleartext(password: str, then: bytes = HELLO) -> Step:
 
 def md5(user: str, password: str, salt: bytes = b"\x01\x02\x03\x04", then: bytes = HELLO) -> Step:
     """Ask for an md5 password; let the client in if it is right."""
-    from purelink.wire.password import md5 as hashed
+    from ..wire.password import md5 as hashed
 
     def step(peer: Peer) -> None:
         peer.say(backend.Authentication(codes.AUTH_MD5, salt))

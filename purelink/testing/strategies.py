@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from purelink.conninfo.keywords import SECRETS, names
+from ..conninfo.keywords import SECRETS, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from purelink.wire.wants import (
+from ..wire.wants import (
     Address,
     Aside,
     Call,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Union
 
-    from purelink.wire.wants import Dialogue, Secured, Want
+    from ..wire.wants import Dialogue, Secured, Want
 
     Piece = Union[bytes, BaseException]
 

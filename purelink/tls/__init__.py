@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.tls.certificate import end_point_hash
-from purelink.tls.checks import check, check_certificate_mode
-from purelink.tls.failure import CLOSED, TLSFailure, system_failure, unsupported
-from purelink.tls.settings import TLSSettings
+from .certificate import end_point_hash
+from .checks import check, check_certificate_mode
+from .failure import CLOSED, TLSFailure, system_failure, unsupported
+from .settings import TLSSettings
 
 if TYPE_CHECKING:
-    from purelink.tls.channel import Engine
+    from .channel import Engine
 
 __all__ = [
     "CLOSED",
@@ -49,14 +49,14 @@ def engine(settings: TLSSettings) -> Engine:
     """
     if not available():
         raise TLSFailure(unsupported("sslmode", settings.sslmode))
-    from purelink.tls import channel, context
+    from . import channel, context
 
     return channel.Engine(context.prepare(settings), settings)
 
 
 def __getattr__(name: str) -> object:
     if name == "Engine":
-        from purelink.tls.channel import Engine
+        from .channel import Engine
 
         return Engine
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from purelink.tls.failure import TLSFailure
+from .failure import TLSFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

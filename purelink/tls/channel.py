@@ -11,12 +11,12 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from purelink.tls.failure import TLSFailure, truncated, version_hint, words
-from purelink.wire.wants import Secured
+from ..wire.wants import Secured
+from .failure import TLSFailure, truncated, version_hint, words
 
 if TYPE_CHECKING:
-    from purelink.tls.context import Prepared
-    from purelink.tls.settings import TLSSettings
+    from .context import Prepared
+    from .settings import TLSSettings
 
 __all__ = ["Engine", "server_name"]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.tls.failure import TLSFailure
-from purelink.tls.names import verify_name
+from .failure import TLSFailure
+from .names import verify_name
 
 if TYPE_CHECKING:
-    from purelink.tls.settings import TLSSettings
-    from purelink.wire.wants import Secured
+    from ..wire.wants import Secured
+    from .settings import TLSSettings
 
 __all__ = ["ALPN", "check", "check_certificate_mode"]
 

@@ -17,12 +17,12 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from purelink.tls.certificate import key_label
-from purelink.tls.checks import ALPN
-from purelink.tls.failure import ADVICE, TLSFailure, words
+from .certificate import key_label
+from .checks import ALPN
+from .failure import ADVICE, TLSFailure, words
 
 if TYPE_CHECKING:
-    from purelink.tls.settings import TLSSettings
+    from .settings import TLSSettings
 
 __all__ = ["Prepared", "check_key_file", "prepare"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from purelink.tls.certificate import Malformed, names
-from purelink.tls.failure import TLSFailure
+from .certificate import Malformed, names
+from .failure import TLSFailure
 
 __all__ = ["address4", "address6", "address_text", "verify_name"]
 

@@ -9,34 +9,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from purelink.values.bulk import best_formats as best_formats
-    from purelink.values.bulk import row_decoder as row_decoder
-    from purelink.values.encoders import batch_encoder as batch_encoder
-    from purelink.values.encoders import copy_encoder as copy_encoder
-    from purelink.values.encoders import copy_text_encoder as copy_text_encoder
-    from purelink.values.encodings import codec_of as codec_of
-    from purelink.values.input import input_function as input_function
-    from purelink.values.interval import Interval as Interval
-    from purelink.values.parameters import Json as Json
-    from purelink.values.parameters import Jsonb as Jsonb
-    from purelink.values.parameters import encode as encode
-    from purelink.values.parameters import encode_parameters as encode_parameters
-    from purelink.values.quoting import identifier as identifier
-    from purelink.values.quoting import literal as literal
-    from purelink.values.quoting import quote_ident as quote_ident
-    from purelink.values.quoting import quote_literal as quote_literal
-    from purelink.values.ranges import Multirange as Multirange
-    from purelink.values.ranges import Range as Range
-    from purelink.values.rows import RowCounter as RowCounter
-    from purelink.values.rows import RowDecoder as RowDecoder
-    from purelink.values.rows import ValueFailure as ValueFailure
-    from purelink.values.rows import null_row_decoder as null_row_decoder
-    from purelink.values.rows import raw_row_decoder as raw_row_decoder
-    from purelink.values.rows import text_row_decoder as text_row_decoder
-    from purelink.values.styles import Styles as Styles
-    from purelink.values.text import Registry as Registry
-    from purelink.values.text import text_decoder as text_decoder
-    from purelink.values.types import type_named as type_named
+    from .bulk import best_formats as best_formats
+    from .bulk import row_decoder as row_decoder
+    from .encoders import batch_encoder as batch_encoder
+    from .encoders import copy_encoder as copy_encoder
+    from .encoders import copy_text_encoder as copy_text_encoder
+    from .encodings import codec_of as codec_of
+    from .input import input_function as input_function
+    from .interval import Interval as Interval
+    from .parameters import Json as Json
+    from .parameters import Jsonb as Jsonb
+    from .parameters import encode as encode
+    from .parameters import encode_parameters as encode_parameters
+    from .quoting import identifier as identifier
+    from .quoting import literal as literal
+    from .quoting import quote_ident as quote_ident
+    from .quoting import quote_literal as quote_literal
+    from .ranges import Multirange as Multirange
+    from .ranges import Range as Range
+    from .rows import RowCounter as RowCounter
+    from .rows import RowDecoder as RowDecoder
+    from .rows import ValueFailure as ValueFailure
+    from .rows import null_row_decoder as null_row_decoder
+    from .rows import raw_row_decoder as raw_row_decoder
+    from .rows import text_row_decoder as text_row_decoder
+    from .styles import Styles as Styles
+    from .text import Registry as Registry
+    from .text import text_decoder as text_decoder
+    from .types import type_named as type_named
 
 _HOME = {
     "Interval": "interval",

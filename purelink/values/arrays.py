@@ -10,7 +10,7 @@ import re
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from purelink.values.faults import malformed
+from .faults import malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Callable
 
-from purelink.errors import DataError
-from purelink.values import oids
-from purelink.values.faults import malformed, unholdable
+from ..errors import DataError
+from . import oids
+from .faults import malformed, unholdable
 
 if TYPE_CHECKING:
     from datetime import time
@@ -48,13 +48,13 @@ def binary_decoder(oid: int, *, encoding: str = "utf-8", errors: str = "strict")
         return _json(oid, encoding, errors)
     element = oids.ELEMENT_OF.get(oid) or _VECTORS.get(oid)
     if element:
-        from purelink.values.arrays import binary_array_decoder
+        from .arrays import binary_array_decoder
 
         decode = binary_decoder(element, encoding=encoding, errors=errors)
         return binary_array_decoder(oids.kind_name(oid), element, decode)
     built_in = oids.TYPES.get(oid)
     if built_in is not None and built_in.subtype:
-        from purelink.values import ranges
+        from . import ranges
 
         bound = binary_decoder(built_in.subtype, encoding=encoding, errors=errors)
         single = ranges.binary_range_decoder(built_in.sql, bound)
@@ -281,7 +281,7 @@ def _timestamp(kind: str, *, zoned: bool) -> BinaryDecoder:
 
 
 def _interval() -> BinaryDecoder:
-    from purelink.values.interval import span
+    from .interval import span
 
     layout = Struct(">qii")
     infinities = {
@@ -334,7 +334,7 @@ def _bits(kind: str) -> BinaryDecoder:
 
 
 def _json(oid: int, encoding: str, errors: str) -> BinaryDecoder:
-    from purelink.values.text import text_decoder
+    from .text import text_decoder
 
     kind = oids.kind_name(oid)
     characters = _text(kind, encoding, errors)

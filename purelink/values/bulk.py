@@ -14,18 +14,18 @@ import sys
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
-from purelink.values import compiled, oids
-from purelink.values.columns import column_converter
-from purelink.values.rows import row_decoder as careful_decoder
-from purelink.values.styles import DEFAULT_STYLES
-from purelink.values.text import DEFAULT_REGISTRY
+from . import compiled, oids
+from .columns import column_converter
+from .rows import row_decoder as careful_decoder
+from .styles import DEFAULT_STYLES
+from .text import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
-    from purelink.values.compiled import RowLoop
-    from purelink.values.rows import ColumnLike, RowDecoder
-    from purelink.values.strides import Finish
-    from purelink.values.styles import Styles
-    from purelink.values.text import Registry
+    from .compiled import RowLoop
+    from .rows import ColumnLike, RowDecoder
+    from .strides import Finish
+    from .styles import Styles
+    from .text import Registry
 
 __all__ = ["BulkRowDecoder", "best_formats", "row_decoder"]
 
@@ -222,8 +222,8 @@ def _kind(column: ColumnLike, registry: Registry, plain: bool) -> int:
 
 def _striding(types: list[int]) -> _Way:
     """Return the way of rows of fixed widths in binary."""
-    from purelink.values import columnwise
-    from purelink.values.strides import Strides
+    from . import columnwise
+    from .strides import Strides
 
     finish: dict[int, Callable[[], Finish]] = {
         oids.DATE: columnwise.finish_dates,
@@ -246,8 +246,8 @@ def _striding(types: list[int]) -> _Way:
 
 def _sweeping(types: list[int], styles: Styles, registry: Registry) -> _Way:
     """Return the way of rows in text."""
-    from purelink.values.columnwise import column_decoder, with_nulls
-    from purelink.values.sweep import NULL, Sweep
+    from .columnwise import column_decoder, with_nulls
+    from .sweep import NULL, Sweep
 
     sweep = Sweep([oid == oids.BOOL and not registry.overlaid(oid) for oid in types])
     decoders = [column_decoder(oid, styles, registry) for oid in types]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, NamedTuple, Sequence
 
-from purelink.errors import DataError
-from purelink.values import oids
-from purelink.values.faults import malformed
-from purelink.values.text import DEFAULT_REGISTRY
+from ..errors import DataError
+from . import oids
+from .faults import malformed
+from .text import DEFAULT_REGISTRY
 
 if TYPE_CHECKING:
-    from purelink.values.styles import Styles
-    from purelink.values.text import Registry, TextDecoder
+    from .styles import Styles
+    from .text import Registry, TextDecoder
 
 __all__ = ["BulkConverter", "Converter", "column_converter", "text_converter"]
 
@@ -53,7 +53,7 @@ def column_converter(
     registry = registry or DEFAULT_REGISTRY
     kind = oids.kind_name(oid)
     if format:
-        from purelink.values.binary import binary_decoder
+        from .binary import binary_decoder
 
         single = binary_decoder(oid, encoding=encoding, errors=errors)
         return Converter(single, lambda values: [single(value) for value in values])

@@ -11,12 +11,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
-from purelink.values import oids
-from purelink.values.sweep import NULL
+from . import oids
+from .sweep import NULL
 
 if TYPE_CHECKING:
-    from purelink.values.styles import Styles
-    from purelink.values.text import Registry
+    from .styles import Styles
+    from .text import Registry
 
 __all__ = ["ColumnDecoder", "column_decoder", "finish_dates", "finish_uuids", "with_nulls"]
 

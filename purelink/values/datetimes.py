@@ -12,12 +12,12 @@ import sys
 from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from purelink.values.faults import malformed, unholdable
+from .faults import malformed, unholdable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from purelink.values.styles import Styles
+    from .styles import Styles
 
 __all__ = [
     "date_decoder",

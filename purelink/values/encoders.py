@@ -12,14 +12,14 @@ from datetime import datetime, timezone
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
-from purelink.errors import InterfaceError
-from purelink.values import compiled, oids
-from purelink.values.parameters import MAX_PARAMETERS, encode, encode_parameters, text_form
+from ..errors import InterfaceError
+from . import compiled, oids
+from .parameters import MAX_PARAMETERS, encode, encode_parameters, text_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from purelink.values.compiled import RowWriter
+    from .compiled import RowWriter
 
 __all__ = [
     "COPY_BINARY_HEADER",

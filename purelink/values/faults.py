@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.errors import DataError, Diagnostics, server_error
+from ..errors import DataError, Diagnostics, server_error
 
 if TYPE_CHECKING:
-    from purelink.errors import DatabaseError
+    from ..errors import DatabaseError
 
 __all__ = ["cited", "input_error", "input_syntax", "malformed", "quoted", "unholdable"]
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from purelink.values import oids
-from purelink.values.faults import input_error
-from purelink.values.styles import DEFAULT_STYLES, Styles
+from . import oids
+from .faults import input_error
+from .styles import DEFAULT_STYLES, Styles
 
 if TYPE_CHECKING:
-    from purelink.values.text import Registry
+    from .text import Registry
 
 __all__ = ["InputFunction", "input_function"]
 
@@ -66,7 +66,7 @@ _VECTORS = {oids.INT2VECTOR: oids.INT2, oids.OIDVECTOR: oids.OID}
 
 
 def _number(oid: int, typmod: int) -> InputFunction:
-    from purelink.values import input_numbers
+    from . import input_numbers
 
     if oid == oids.BOOL:
         return input_numbers.bool_in
@@ -79,10 +79,10 @@ def _number(oid: int, typmod: int) -> InputFunction:
 
 def _moment(oid: int, typmod: int, styles: Styles) -> InputFunction:
     if oid == oids.INTERVAL:
-        from purelink.values.input_intervals import interval_in
+        from .input_intervals import interval_in
 
         return interval_in(typmod, styles)
-    from purelink.values import input_times
+    from . import input_times
 
     if oid == oids.DATE:
         return input_times.date_in(styles)
@@ -95,7 +95,7 @@ def _lazy(name: str, *arguments: str, modified: bool = False) -> Callable[[int],
     """Return what makes the function `name` of input_texts when a column needs it."""
 
     def make(typmod: int) -> InputFunction:
-        from purelink.values import input_texts
+        from . import input_texts
 
         maker = getattr(input_texts, name)
         made: InputFunction
@@ -131,7 +131,7 @@ _TEXTS: dict[int, Callable[[int], InputFunction]] = {
 
 
 def _container(oid: int, element: int | None, typmod: int, styles: Styles) -> InputFunction:
-    from purelink.values import input_containers
+    from . import input_containers
 
     if element:
         member = input_function(element, typmod, styles)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from purelink.values import oids
-from purelink.values.arrays import MAX_DIMENSIONS
-from purelink.values.faults import cited, input_error, unholdable
-from purelink.values.ranges import Multirange, Range
+from . import oids
+from .arrays import MAX_DIMENSIONS
+from .faults import cited, input_error, unholdable
+from .ranges import Multirange, Range
 
 if TYPE_CHECKING:
     from collections.abc import Callable

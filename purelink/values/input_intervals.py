@@ -9,14 +9,14 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from purelink.values.faults import cited, input_error, input_syntax, unholdable
-from purelink.values.interval import interval_fields, span
+from .faults import cited, input_error, input_syntax, unholdable
+from .interval import interval_fields, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from purelink.values.interval import Spans
-    from purelink.values.styles import Styles
+    from .interval import Spans
+    from .styles import Styles
 
 __all__ = ["interval_in"]
 

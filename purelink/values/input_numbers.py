@@ -10,8 +10,8 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_UP, Context, Decima
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from purelink.values import oids
-from purelink.values.faults import cited, input_error, input_syntax
+from . import oids
+from .faults import cited, input_error, input_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ def float_in(oid: int) -> Callable[[str], float]:
     kind = oids.kind_name(oid)
     single = oid == oids.FLOAT4
     if single:
-        from purelink.values.binary import binary_decoder
+        from .binary import binary_decoder
 
         shortest = binary_decoder(oids.FLOAT4)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from purelink.values.faults import cited, input_error, input_syntax
+from .faults import cited, input_error, input_syntax
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,7 +220,7 @@ def _not_json(detail: str | None) -> Exception:
 
 def _jsonb_number(text: str) -> int | float:
     """Return a number as jsonb keeps it, which is as numeric: `1e5` is `100000`."""
-    from purelink.values.input_numbers import numeric_in
+    from .input_numbers import numeric_in
 
     written = f"{numeric_in(-1)(text):f}"
     return float(written) if "." in written else int(written)

@@ -12,13 +12,13 @@ import re
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
-from purelink.values import oids
-from purelink.values.faults import cited, input_error, input_syntax, unholdable
+from . import oids
+from .faults import cited, input_error, input_syntax, unholdable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from purelink.values.styles import Styles
+    from .styles import Styles
 
 __all__ = ["date_in", "time_in", "timestamp_in"]
 

@@ -10,7 +10,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from purelink.values.faults import malformed, unholdable
+from .faults import malformed, unholdable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple
 
-from purelink.errors import InterfaceError
-from purelink.values import oids
+from ..errors import InterfaceError
+from . import oids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from enum import Enum
 
-    from purelink.values.ranges import Multirange, Range
+    from .ranges import Multirange, Range
 
 __all__ = [
     "MAX_PARAMETERS",
@@ -335,7 +335,7 @@ _ANY_RANGE = frozenset(("empty", "(,)"))
 
 
 def _list(value: list[Any], place: str) -> _Said:
-    from purelink.values.arrays import array_literal
+    from .arrays import array_literal
 
     found: set[int] = set()
     _check_shape(value, place)
@@ -355,7 +355,7 @@ def _list(value: list[Any], place: str) -> _Said:
 
 def _check_shape(value: list[Any], place: str) -> None:
     """Refuse lists that are no rectangle of at most six dimensions."""
-    from purelink.values.arrays import MAX_DIMENSIONS
+    from .arrays import MAX_DIMENSIONS
 
     level: list[Any] = [value]
     for depth in range(MAX_DIMENSIONS):
@@ -383,6 +383,8 @@ _WRITERS: dict[type, Callable[[Any, str], _Said]] = {
     Jsonb: _json,
 }
 
+#: this room's name, also where the package is vendored under another
+_HERE = __name__.rpartition(".")[0]
 # by module and name, moved to _WRITERS when first met
 _LATE: dict[tuple[str, str], Callable[[Any, str], _Said]] = {
     ("decimal", "Decimal"): _decimal,
@@ -398,7 +400,7 @@ _LATE: dict[tuple[str, str], Callable[[Any, str], _Said]] = {
     ("ipaddress", "IPv6Interface"): _text_as(oids.INET),
     ("ipaddress", "IPv4Network"): _text_as(oids.CIDR),
     ("ipaddress", "IPv6Network"): _text_as(oids.CIDR),
-    ("purelink.values.interval", "Interval"): _text_as(oids.INTERVAL),
-    ("purelink.values.ranges", "Range"): _range,
-    ("purelink.values.ranges", "Multirange"): _multirange,
+    (f"{_HERE}.interval", "Interval"): _text_as(oids.INTERVAL),
+    (f"{_HERE}.ranges", "Range"): _range,
+    (f"{_HERE}.ranges", "Multirange"): _multirange,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Union
 
-from purelink.errors import InterfaceError
+from ..errors import InterfaceError
 
 __all__ = ["identifier", "literal", "quote_ident", "quote_literal"]
 
@@ -76,7 +76,7 @@ def quote_ident(text: Text, *, encoding: str = "utf-8", errors: str = "strict") 
     """
     sound = _sound(text, encoding, errors)
     if sound and sound[0] in _FIRST and _PLAIN.issuperset(sound):
-        from purelink.values.keywords import RESERVED
+        from .keywords import RESERVED
 
         if sound not in RESERVED:
             return sound

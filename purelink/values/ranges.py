@@ -9,8 +9,8 @@ import re
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from purelink.errors import InterfaceError
-from purelink.values.faults import malformed
+from ..errors import InterfaceError
+from .faults import malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,14 +14,14 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is an exception class
 from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, Sequence
 
-from purelink.errors import DataError, RemoteProtocolError
-from purelink.values.columns import column_converter
-from purelink.values.styles import DEFAULT_STYLES
+from ..errors import DataError, RemoteProtocolError
+from .columns import column_converter
+from .styles import DEFAULT_STYLES
 
 if TYPE_CHECKING:
-    from purelink.values.columns import BulkConverter, Converter
-    from purelink.values.styles import Styles
-    from purelink.values.text import Registry
+    from .columns import BulkConverter, Converter
+    from .styles import Styles
+    from .text import Registry
 
 __all__ = [
     "ColumnLike",
@@ -145,7 +145,7 @@ def text_row_decoder(
         encoding: Python's codec for client_encoding (`encodings.codec_of`).
         errors: its error handler.
     """
-    from purelink.values.columns import text_converter
+    from .columns import text_converter
 
     converters = [text_converter("text", str, encoding, errors) for _ in columns]
     return _converting(converters)

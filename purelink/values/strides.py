@@ -12,7 +12,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Any, Callable, Iterable
 
-from purelink.values.compiled import BOOL, FIXED
+from .compiled import BOOL, FIXED
 
 __all__ = ["Strides"]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from purelink.errors import DataError
-from purelink.values import oids
-from purelink.values.faults import malformed
-from purelink.values.styles import DEFAULT_STYLES, Styles
+from ..errors import DataError
+from . import oids
+from .faults import malformed
+from .styles import DEFAULT_STYLES, Styles
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -176,25 +176,25 @@ def _cidr() -> Callable[[str], IPv4Network | IPv6Network]:
 
 
 def _vector(kind: str) -> TextDecoder:
-    from purelink.values.arrays import vector_decoder
+    from .arrays import vector_decoder
 
     return vector_decoder(kind)
 
 
 def _interval() -> TextDecoder:
-    from purelink.values.interval import decode_interval
+    from .interval import decode_interval
 
     return decode_interval
 
 
 def _time() -> TextDecoder:
-    from purelink.values.datetimes import decode_time
+    from .datetimes import decode_time
 
     return decode_time
 
 
 def _timetz() -> TextDecoder:
-    from purelink.values.datetimes import decode_timetz
+    from .datetimes import decode_timetz
 
     return decode_timetz
 
@@ -231,7 +231,7 @@ _STYLED = frozenset((oids.DATE, oids.TIMESTAMP, oids.TIMESTAMPTZ))
 
 
 def _styled(oid: int, styles: Styles) -> TextDecoder:
-    from purelink.values import datetimes
+    from . import datetimes
 
     if oid == oids.DATE:
         return datetimes.date_decoder(styles)
@@ -315,7 +315,7 @@ class Registry:
         if oid in _STYLED:
             return _styled(oid, styles)
         if oid in oids.ELEMENT_OF:
-            from purelink.values.arrays import array_decoder
+            from .arrays import array_decoder
 
             element = oids.ELEMENT_OF[oid]
             return array_decoder(
@@ -325,7 +325,7 @@ class Registry:
             )
         built_in = oids.TYPES.get(oid)
         if built_in is not None and built_in.subtype:
-            from purelink.values import ranges
+            from . import ranges
 
             maker = ranges.range_decoder if built_in.sort == "r" else ranges.multirange_decoder
             return maker(self.text_decoder(built_in.subtype, styles), built_in.sql)

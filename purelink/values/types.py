@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from purelink.values.faults import input_error
-from purelink.values.oids import ARRAY_OF, BY_NAME, ELEMENT_OF, TYPES
+from .faults import input_error
+from .oids import ARRAY_OF, BY_NAME, ELEMENT_OF, TYPES
 
 __all__ = ["NamedType", "type_named"]
 

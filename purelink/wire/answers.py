@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from purelink.errors import RemoteProtocolError
-from purelink.wire import codes
-from purelink.wire.codec import Body
-from purelink.wire.framing import head
+from ..errors import RemoteProtocolError
+from . import codes
+from .codec import Body
+from .framing import head
 
 if TYPE_CHECKING:
-    from purelink.errors import DatabaseError
-    from purelink.wire.backend import Column
+    from ..errors import DatabaseError
+    from .backend import Column
 
 __all__ = ["Answer", "Discard", "Notification", "RowDecoder", "ValueFailure"]
 

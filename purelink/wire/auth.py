@@ -16,18 +16,18 @@ import binascii
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable
 
-from purelink.errors import AuthenticationError, InterfaceError, LocalProtocolError
-from purelink.wire import auth_course as course
-from purelink.wire import scram
-from purelink.wire.codec import cstring, frame, int32, uint32
-from purelink.wire.codes import (
+from ..errors import AuthenticationError, InterfaceError, LocalProtocolError
+from . import auth_course as course
+from . import scram
+from .codec import cstring, frame, int32, uint32
+from .codes import (
     AUTH_CLEARTEXT,
     AUTH_MD5,
     AUTH_OK,
     AUTH_SASL,
 )
-from purelink.wire.password import md5, prepare
-from purelink.wire.policy import (
+from .password import md5, prepare
+from .policy import (
     AUTH_GSS,
     AUTH_GSS_CONTINUE,
     AUTH_SSPI,
@@ -36,10 +36,10 @@ from purelink.wire.policy import (
     SCRAM_PLUS,
     Policy,
 )
-from purelink.wire.wants import Call, Compute
+from .wants import Call, Compute
 
 if TYPE_CHECKING:
-    from purelink.wire.wants import Dialogue, Limit
+    from .wants import Dialogue, Limit
 
 __all__ = ["MAX_ITERATIONS", "Authentication", "Provider"]
 
@@ -261,7 +261,7 @@ class Authentication(scram.Secret):
             self.channel_bound = self._exchange.bound
             return b"", course.VERIFIED
         if state is course.TOKEN_SENT:
-            from purelink.wire import oauth
+            from . import oauth
 
             self.discovery = oauth.failure(data, self._issuer)
             oauth.check_status(self.discovery)
@@ -349,7 +349,7 @@ class Authentication(scram.Secret):
 
     def _bearer(self) -> Dialogue[bytes]:
         """Return OAUTHBEARER's only message, if this connection may carry a token."""
-        from purelink.wire import oauth
+        from . import oauth
 
         if not self._token:
             raise self._no_token()

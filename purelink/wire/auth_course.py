@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from purelink.wire.codes import (
+from .codes import (
     AUTH_CLEARTEXT,
     AUTH_MD5,
     AUTH_OK,
@@ -20,7 +20,7 @@ from purelink.wire.codes import (
     AUTH_SASL_CONTINUE,
     AUTH_SASL_FINAL,
 )
-from purelink.wire.policy import AUTH_GSS, AUTH_GSS_CONTINUE, AUTH_SSPI
+from .policy import AUTH_GSS, AUTH_GSS_CONTINUE, AUTH_SSPI
 
 __all__ = [
     "COMPLETE",

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.errors import Diagnostics, RemoteProtocolError
-from purelink.wire import codes
-from purelink.wire.codec import Body, cstring, frame, int16, int32, uint16, uint32
-from purelink.wire.message import Message
+from ..errors import Diagnostics, RemoteProtocolError
+from . import codes
+from .codec import Body, cstring, frame, int16, int32, uint16, uint32
+from .message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,10 +9,10 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from purelink.errors import InterfaceError
-from purelink.wire import frontend
-from purelink.wire.codec import int16, int32, uint16
-from purelink.wire.codes import CEILING, PARAMETERS
+from ..errors import InterfaceError
+from . import frontend
+from .codec import int16, int32, uint16
+from .codes import CEILING, PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

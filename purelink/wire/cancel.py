@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from purelink.errors import (
+from ..errors import (
     Diagnostics,
     InterfaceError,
     OperationalError,
     RemoteProtocolError,
     server_error,
 )
-from purelink.wire import backend, codes, frontend
-from purelink.wire.codec import Body
-from purelink.wire.startup import ask_tls
-from purelink.wire.wants import Close, Dialogue, Exchange, Open, StartTLS
+from . import backend, codes, frontend
+from .codec import Body
+from .startup import ask_tls
+from .wants import Close, Dialogue, Exchange, Open, StartTLS
 
 if TYPE_CHECKING:
-    from purelink.wire.wants import Address
+    from .wants import Address
 
 __all__ = ["cancel"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from struct import Struct
 
-from purelink.errors import InterfaceError, RemoteProtocolError
-from purelink.wire.codes import CEILING, letter
+from ..errors import InterfaceError, RemoteProtocolError
+from .codes import CEILING, letter
 
 __all__ = ["Body", "cstring", "frame", "int16", "int32", "uint16", "uint32"]
 

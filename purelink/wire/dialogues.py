@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from purelink.errors import ConnectionLost
-from purelink.wire import frontend, legality
-from purelink.wire.wants import Call, Deliver, Dialogue, Exchange, Limit, LimitExpired
+from ..errors import ConnectionLost
+from . import frontend, legality
+from .wants import Call, Deliver, Dialogue, Exchange, Limit, LimitExpired
 
 if TYPE_CHECKING:
-    from purelink.wire.backend import Column
-    from purelink.wire.session import Answer, RowDecoder, Session
+    from .backend import Column
+    from .session import Answer, RowDecoder, Session
 
 __all__ = [
     "Batch",

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from purelink.errors import AuthenticationError, RemoteProtocolError
-from purelink.wire import codes
-from purelink.wire.codec import int32
+from ..errors import AuthenticationError, RemoteProtocolError
+from . import codes
+from .codec import int32
 
 __all__ = ["Head", "ancient_error", "head", "initial"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from purelink.errors import InterfaceError, RemoteProtocolError
-from purelink.wire.codec import Body, cstring, int16, int32, uint16, uint32
-from purelink.wire.codes import (
+from ..errors import InterfaceError, RemoteProtocolError
+from .codec import Body, cstring, int16, int32, uint16, uint32
+from .codes import (
     CANCEL_REQUEST,
     CEILING,
     GSSENC_REQUEST,
@@ -19,7 +19,7 @@ from purelink.wire.codes import (
     SSL_REQUEST,
     STARTUP_LENGTH,
 )
-from purelink.wire.message import Message
+from .message import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,15 +11,15 @@ from collections import deque
 from itertools import takewhile
 from typing import TYPE_CHECKING, Callable
 
-from purelink.errors import Diagnostics, RemoteProtocolError, server_error
-from purelink.wire import backend, codes, legality
-from purelink.wire.answers import Answer, Notification
+from ..errors import Diagnostics, RemoteProtocolError, server_error
+from . import backend, codes, legality
+from .answers import Answer, Notification
 
 if TYPE_CHECKING:
-    from purelink.wire.answers import RowDecoder
-    from purelink.wire.backend import Column
-    from purelink.wire.codec import Body
-    from purelink.wire.wants import Limit
+    from .answers import RowDecoder
+    from .backend import Column
+    from .codec import Body
+    from .wants import Limit
 
 __all__ = ["ASYNCHRONOUS", "BEFORE_IDLE", "HEARD", "SIMPLE", "Hearing"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from struct import error as PackError  # noqa: N812 - it is an exception class
 
-from purelink.errors import InterfaceError
-from purelink.wire.codec import Body, frame
+from ..errors import InterfaceError
+from .codec import Body, frame
 
 __all__ = ["Message"]
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any, Dict
 
-from purelink.errors import AuthenticationError
-from purelink.wire.scram import printable
+from ..errors import AuthenticationError
+from .scram import printable
 
 __all__ = ["ACKNOWLEDGEMENT", "check_status", "failure", "initial_response", "issuer_of"]
 

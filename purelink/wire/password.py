@@ -9,7 +9,7 @@ only for a password that is not ASCII, `hashlib` only when there is something to
 
 from __future__ import annotations
 
-from purelink.errors import AuthenticationError
+from ..errors import AuthenticationError
 
 __all__ = ["md5", "prepare"]
 

@@ -9,8 +9,8 @@ require_auth in pqConnectOptions2 (fe-connect.c).
 
 from __future__ import annotations
 
-from purelink.errors import AuthenticationError, ConninfoError
-from purelink.wire.codes import (
+from ..errors import AuthenticationError, ConninfoError
+from .codes import (
     AUTH_CLEARTEXT,
     AUTH_MD5,
     AUTH_SASL,

@@ -11,11 +11,11 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Callable
 
-from purelink.wire import codes, legality
-from purelink.wire.answers import Answer
+from . import codes, legality
+from .answers import Answer
 
 if TYPE_CHECKING:
-    from purelink.wire.session import Session
+    from .session import Session
 
 __all__ = ["LANES", "Tally", "short_run"]
 

@@ -22,8 +22,8 @@ from __future__ import annotations
 import binascii
 from typing import NamedTuple, NoReturn
 
-from purelink.errors import AuthenticationError, ConninfoError
-from purelink.wire.password import prepare
+from ..errors import AuthenticationError, ConninfoError
+from .password import prepare
 
 __all__ = [
     "ITERATIONS",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from purelink.errors import (
+from ..errors import (
     ConnectionLost,
     DatabaseError,
     InterfaceError,
@@ -21,17 +21,17 @@ from purelink.errors import (
     OperationalError,
     RemoteProtocolError,
 )
-from purelink.wire import codes, legality
-from purelink.wire.answers import Answer, Discard, Notification, RowDecoder, ValueFailure
-from purelink.wire.codec import Body
-from purelink.wire.framing import head
-from purelink.wire.hearing import ASYNCHRONOUS, BEFORE_IDLE, HEARD, SIMPLE, Hearing
-from purelink.wire.runs import LANES, short_run
+from . import codes, legality
+from .answers import Answer, Discard, Notification, RowDecoder, ValueFailure
+from .codec import Body
+from .framing import head
+from .hearing import ASYNCHRONOUS, BEFORE_IDLE, HEARD, SIMPLE, Hearing
+from .runs import LANES, short_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from purelink.wire.backend import Column
+    from .backend import Column
 
 __all__ = ["CLOSED_UNEXPECTEDLY", "Answer", "Notification", "RowDecoder", "Session", "ValueFailure"]
 

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from purelink.errors import ConnectionLost, Diagnostics, RemoteProtocolError
-from purelink.wire import backend, codes, frontend, legality
-from purelink.wire.codec import Body
-from purelink.wire.dialogues import read
-from purelink.wire.framing import ancient_error, initial
-from purelink.wire.session import CLOSED_UNEXPECTEDLY
-from purelink.wire.wants import Deliver, Dialogue, Exchange, Limit
+from ..errors import ConnectionLost, Diagnostics, RemoteProtocolError
+from . import backend, codes, frontend, legality
+from .codec import Body
+from .dialogues import read
+from .framing import ancient_error, initial
+from .session import CLOSED_UNEXPECTEDLY
+from .wants import Deliver, Dialogue, Exchange, Limit
 
 if TYPE_CHECKING:
     from typing import Callable
 
-    from purelink.wire.session import Session
+    from .session import Session
 
 __all__ = ["Refused", "ask_tls", "bounded", "startup"]
 

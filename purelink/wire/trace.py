@@ -20,8 +20,8 @@ from __future__ import annotations
 
 from typing import Callable
 
-from purelink.wire import codes
-from purelink.wire.codec import int32, uint16
+from . import codes
+from .codec import int32, uint16
 
 __all__ = ["BACKEND", "FRONTEND", "REQUESTS", "answer", "line", "request"]
 

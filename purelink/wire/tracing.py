@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Protocol, TypeVar
 
-from purelink.wire import codes, trace
-from purelink.wire.codec import int32
-from purelink.wire.wants import Deliver, Exchange, Open
+from . import codes, trace
+from .codec import int32
+from .wants import Deliver, Exchange, Open
 
 if TYPE_CHECKING:
-    from purelink.wire.wants import Dialogue
+    from .wants import Dialogue
 
 __all__ = ["Paper", "Trace"]
 

@@ -79,6 +79,9 @@ class Address(NamedTuple):
     `family` is "tcp" or "unix"; `host` the numeric address or the socket's path (an abstract
     name begins with "@"); `port` a number (0 for "unix"). `sockaddr` is what the resolver
     gave for it, passed back unread to the pump; None: made from `host` and `port`.
+
+    The third family is "own": the caller brings the transport. `sockaddr` is then a callable
+    without arguments that gives one (perhaps to be awaited), `host` only a name for people.
     """
 
     family: str

@@ -32,6 +32,10 @@ def _told(connection: Face, value: Any) -> Outcome:
     )
 
 
+def _failed(error: Error) -> Outcome:
+    return Outcome(str(error), needs=getattr(error, "password_needed", None))
+
+
 def _plan(conninfo: str, more: Dict[str, Any]) -> Any:
     around = more.pop("surroundings", None)
     return plan_for(conninfo, more, surroundings=around)
@@ -42,7 +46,7 @@ def blocking(conninfo: str, query: str = "", **more: Any) -> Outcome:
     try:
         connection = Connection.open(_plan(conninfo, more), autocommit=True)
     except Error as error:
-        return Outcome(str(error))
+        return _failed(error)
     try:
         return _told(connection, next(iter(connection.query(query)))[0] if query else None)
     finally:
@@ -63,7 +67,7 @@ def asynchronous(conninfo: str, query: str = "", **more: Any) -> Outcome:
     try:
         return asyncio.run(whole())
     except Error as error:
-        return Outcome(str(error))
+        return _failed(error)
 
 
 FACES: Dict[str, Client] = {"connect": blocking, "aconnect": asynchronous}
