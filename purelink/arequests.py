@@ -38,7 +38,7 @@ class AsyncStream:
         self._timeout = timeout
 
     @property
-    def columns(self) -> tuple[Column, ...] | None:
+    def description(self) -> tuple[Column, ...] | None:
         """Of its rows; None before it was begun, and where the statement returns none."""
         return self._told.columns
 

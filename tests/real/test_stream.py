@@ -33,7 +33,7 @@ def test_all_rows(connection: Any, chunk: int, count: int) -> None:
 
 def test_chunks_and_columns(connection: Any) -> None:
     with connection.stream(MANY, 25, chunk=10) as stream:
-        assert [column.name for column in stream.columns] == ["n", "n"]
+        assert [column.name for column in stream.description or ()] == ["n", "n"]
         assert [len(rows) for rows in stream.chunks()] == [10, 10, 5]
         assert stream.fetch() == []
     in_step(connection)
@@ -131,7 +131,7 @@ def test_a_value_that_python_cannot_hold(connection: Any) -> None:
 def test_statements_without_rows(connection: Any) -> None:
     stream = connection.stream("create temp table streamed (a int)")
     assert list(stream) == []
-    assert stream.columns is None
+    assert stream.description is None
     assert list(connection.stream("")) == []
     rows = list(
         connection.stream("insert into streamed select generate_series(1, 2500) returning a")

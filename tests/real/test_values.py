@@ -267,8 +267,8 @@ def test_type_names_are_the_server_s(link: Connection) -> None:
         "time without time zone",
     ):
         result = link.query(f"select null::{name}")
-        assert result.columns is not None
-        column = result.columns[0]
+        assert result.description is not None
+        column = result.description[0]
         assert (column.type_oid, column.type_modifier) == type_named(name), name
 
 
@@ -336,7 +336,7 @@ def test_a_binary_cursor_gives_equal_values(link: Connection) -> None:
         f"begin; declare c binary cursor for select {selected}; fetch c; rollback;"
         f" select {selected}"
     )
-    assert results[2].columns is not None
-    assert {column.format for column in results[2].columns} == {1}
+    assert results[2].description is not None
+    assert {column.format for column in results[2].description} == {1}
     assert repr(results[2].rows) == repr(results[4].rows)
     assert binary_decoder(oids.INT4)(b"\0\0\0\1") == 1

@@ -135,7 +135,7 @@ def test_check_038_a_parameter_description_over_30000(line: Line) -> None:
 def test_check_057_an_empty_query(connection: Any) -> None:
     for text in ("", ";", " -- nothing"):
         for found in (connection.query(text), connection.script(text)[0]):
-            assert (found.rows, found.columns, found.command_tag) == ([], None, None)
+            assert (found.rows, found.description, found.command_tag) == ([], None, None)
 
 
 def test_check_058_results_in_order_then_the_error(line: Line) -> None:

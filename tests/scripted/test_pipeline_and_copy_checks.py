@@ -123,7 +123,7 @@ def test_check_078_empty_text(face: Face) -> None:
     with Backend(script) as server:
         connection = face.connect(server.dsn)
         found = connection.query("")
-        assert (found.rows, found.columns, found.command_tag) == ([], None, None)
+        assert (found.rows, found.description, found.command_tag) == ([], None, None)
         assert connection.script("select")[0].scalar() == "in step"
 
 

@@ -236,7 +236,7 @@ def test_check_056_unknown_and_repeated_fields(face: Face) -> None:
 
 def test_check_057_an_empty_query(face: Face) -> None:
     found = given(face, EMPTY)
-    assert (found[0].rows, found[0].columns, found[0].command_tag) == ([], None, None)
+    assert (found[0].rows, found[0].description, found[0].command_tag) == ([], None, None)
     assert "do not agree with length" in refused(face, backend.message(b"I", b"x"))
 
 

@@ -43,6 +43,7 @@ ROOMS = {
     "values": room(1),
     "values.compiled": room(1, "exec compile"),
     "result": room(2),
+    "arrow": room(2),
     # `ssl` reads keys from files alone, so that one more goes through a temporary one.
     "tls": room(2, "ssl os open pathlib tempfile shutil"),
     "dblink": room(2),
@@ -77,6 +78,7 @@ DOORS = {
 #: One room though the prefixes differ: these count as sideways, not across.
 FAMILIES = [
     {"values", "values.compiled"},
+    {"result", "arrow"},
     {"dblink.commands", "dblink.links", "dblink.local", "dblink.reading"},
     {
         "connection",
