@@ -14,6 +14,13 @@ from __future__ import annotations
 
 from ._version import __version__
 
+#: PEP 249: the version of it that is followed
+apilevel = "2.0"
+#: threads may share the module and connections, not cursors
+threadsafety = 2
+#: `%s` and `%(name)s`, bound on the server
+paramstyle = "pyformat"
+
 # `typing` alone costs more than all of this module; type checkers take the name for true.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +30,20 @@ if TYPE_CHECKING:
     from .aio import aconnect as aconnect
     from .connection import Connection as Connection
     from .connection import connect as connect
+    from .cursors.aclient import AsyncCursor as AsyncCursor
+    from .cursors.client import Cursor as Cursor
+    from .cursors.dbapi import BINARY as BINARY
+    from .cursors.dbapi import DATETIME as DATETIME
+    from .cursors.dbapi import NUMBER as NUMBER
+    from .cursors.dbapi import ROWID as ROWID
+    from .cursors.dbapi import STRING as STRING
+    from .cursors.dbapi import Binary as Binary
+    from .cursors.dbapi import Date as Date
+    from .cursors.dbapi import DateFromTicks as DateFromTicks
+    from .cursors.dbapi import Time as Time
+    from .cursors.dbapi import TimeFromTicks as TimeFromTicks
+    from .cursors.dbapi import Timestamp as Timestamp
+    from .cursors.dbapi import TimestampFromTicks as TimestampFromTicks
     from .dblink.aio import AsyncSession as AsyncSession
     from .dblink.catalog import Catalog as Catalog
     from .dblink.session import Session as Session
@@ -58,6 +79,22 @@ if TYPE_CHECKING:
 _HOMES = {
     ".aio": ("AsyncConnection", "aconnect"),
     ".connection": ("Connection", "connect"),
+    ".cursors.aclient": ("AsyncCursor",),
+    ".cursors.client": ("Cursor",),
+    ".cursors.dbapi": (
+        "BINARY",
+        "Binary",
+        "DATETIME",
+        "Date",
+        "DateFromTicks",
+        "NUMBER",
+        "ROWID",
+        "STRING",
+        "Time",
+        "TimeFromTicks",
+        "Timestamp",
+        "TimestampFromTicks",
+    ),
     ".dblink.aio": ("AsyncSession",),
     ".dblink.catalog": ("Catalog",),
     ".dblink.session": ("Session",),
@@ -93,7 +130,7 @@ _HOMES = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604 - names and their homes are told once, above
+__all__ = ["__version__", "apilevel", "paramstyle", "threadsafety", *_HOME]  # noqa: PLE0604 - names and their homes are told once, above
 
 
 def __getattr__(name: str) -> Any:

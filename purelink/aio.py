@@ -18,19 +18,23 @@ from .conversation.many import execute_many
 from .conversation.sources import lists_of
 from .conversation.statements import CACHE_SIZE
 from .conversation.streaming import CHUNK, Streaming
+from .cursors.asynchronous import AsyncCursorMethods
 from .errors import Error, InterfaceError, LocalProtocolError, Timeout
-from .face import Face, limit_of, plan_for, tracing
+from .face import limit_of, plan_for, tracing
 from .pumps.asynchronous import AsyncPump
+from .rows import Row
 from .wire.tracing import Trace
 from .wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterable, Sequence
-    from types import TracebackType
+
+    from typing_extensions import Self
 
     from .conversation.connect import Plan
     from .conversation.talk import Holder
     from .result import Result
+    from .rows import RowFactory
     from .wire.session import Notification
     from .wire.wants import Dialogue
 
@@ -48,24 +52,28 @@ async def aconnect(
     timeout: float | None = None,
     trace: Any = None,
     statement_cache_size: int = CACHE_SIZE,
+    row_factory: RowFactory[Row] | None = None,
+    cursor_factory: Any = None,
     **keywords: Any,
-) -> AsyncConnection:
+) -> AsyncConnection[Row]:
     """Open a connection on the running loop; arguments and errors as `connect`.
 
     `password` may also be an async callable.
     """
     plan = plan_for(conninfo, keywords)
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
-    return await AsyncConnection.open(
+    opened: AsyncConnection[Row] = await AsyncConnection.open(
         plan,
         autocommit=autocommit,
         timeout=timeout,
         trace=written,
         statement_cache_size=statement_cache_size,
     )
+    opened.furnish(row_factory, cursor_factory)
+    return opened
 
 
-class AsyncConnection(Face):
+class AsyncConnection(AsyncCursorMethods[Row]):
     """One connection to a PostgreSQL server, for asyncio. Made by `aconnect`."""
 
     def __init__(
@@ -97,7 +105,7 @@ class AsyncConnection(Face):
         timeout: float | None = None,
         trace: Trace | None = None,
         statement_cache_size: int = CACHE_SIZE,
-    ) -> AsyncConnection:
+    ) -> Self:
         """Connect as planned. Raises as `connect`."""
         pump = AsyncPump()
         pump.trace = trace
@@ -244,40 +252,6 @@ class AsyncConnection(Face):
     def copy_out(self, sql: str, *, timeout: float | None = None) -> AsyncCopyOut:
         """As `Connection.copy_out`, for `async with` and `async for`."""
         return AsyncCopyOut(self, CopyingOut(self._talk, sql), timeout)
-
-    # -- transactions -----------------------------------------------------------------------
-
-    async def commit(self) -> None:
-        """As `Connection.commit`."""
-        await self.run(self._talk.commit())
-
-    async def rollback(self) -> None:
-        """As `Connection.rollback`."""
-        await self.run(self._talk.rollback())
-
-    async def __aenter__(self) -> AsyncConnection:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if not self.closed and self._pid == os.getpid():
-                if error is None:
-                    await self.commit()
-                else:
-                    await self._quiet_rollback()
-        finally:
-            await self.close()
-
-    async def _quiet_rollback(self) -> None:
-        try:
-            await self.rollback()
-        except Error:
-            pass  # the first error is the one to be told; the close rolls back all the same
 
     # -- on the side ------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ class AsyncStream:
     """
 
     def __init__(
-        self, connection: AsyncConnection, told: Streaming, timeout: float | None = None
+        self, connection: AsyncConnection[Any], told: Streaming, timeout: float | None = None
     ) -> None:
         self._connection = connection
         self._told = told
@@ -93,7 +93,7 @@ class AsyncCopyOut:
     """
 
     def __init__(
-        self, connection: AsyncConnection, told: CopyingOut, timeout: float | None = None
+        self, connection: AsyncConnection[Any], told: CopyingOut, timeout: float | None = None
     ) -> None:
         self._connection = connection
         self._told = told
@@ -187,7 +187,7 @@ class AsyncPipeline:
     Leaving the block syncs; leaving it by an exception drops what was not sent.
     """
 
-    def __init__(self, connection: AsyncConnection, timeout: float | None = None) -> None:
+    def __init__(self, connection: AsyncConnection[Any], timeout: float | None = None) -> None:
         self._connection = connection
         self._told = Pipelining(connection.talk)
         self._timeout = timeout

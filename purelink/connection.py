@@ -18,20 +18,24 @@ from .conversation.many import execute_many
 from .conversation.sources import lists_of
 from .conversation.statements import CACHE_SIZE
 from .conversation.streaming import CHUNK, Streaming
+from .cursors.blocking import CursorMethods
 from .errors import Error, LocalProtocolError, Timeout
-from .face import Face, limit_of, plan_for, tracing
+from .face import limit_of, plan_for, tracing
 from .pumps.blocking import BlockingPump
 from .requests import CopyOut, Pipeline, Stream
+from .rows import Row
 from .wire.tracing import Trace
 from .wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from types import TracebackType
+
+    from typing_extensions import Self
 
     from .conversation.connect import Plan
     from .conversation.talk import Holder
     from .result import Result
+    from .rows import RowFactory
     from .wire.session import Notification
     from .wire.wants import Dialogue
 
@@ -50,8 +54,10 @@ def connect(
     timeout: float | None = None,
     trace: Any = None,
     statement_cache_size: int = CACHE_SIZE,
+    row_factory: RowFactory[Row] | None = None,
+    cursor_factory: Any = None,
     **keywords: Any,
-) -> Connection:
+) -> Connection[Row]:
     """Open a connection.
 
     Args:
@@ -62,6 +68,8 @@ def connect(
             `connect_timeout` counts, for each address.
         trace: a file that every message is written to, from the first one on, as by
             `Connection.trace`; or what `purelink.face.tracing` made of one.
+        row_factory: what cursors make of rows (`purelink.rows`); None: tuples.
+        cursor_factory: the class of the connection's cursors; None: `purelink.Cursor`.
         keywords: libpq's keywords; they win over the string. `password` may be a callable
             `(target, user) -> str`, called when a server asks.
 
@@ -73,16 +81,18 @@ def connect(
     """
     plan = plan_for(conninfo, keywords)
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
-    return Connection.open(
+    opened: Connection[Row] = Connection.open(
         plan,
         autocommit=autocommit,
         timeout=timeout,
         trace=written,
         statement_cache_size=statement_cache_size,
     )
+    opened.furnish(row_factory, cursor_factory)
+    return opened
 
 
-class Connection(Face):
+class Connection(CursorMethods[Row]):
     """One connection to a PostgreSQL server. Made by `connect`."""
 
     def __init__(
@@ -113,7 +123,7 @@ class Connection(Face):
         timeout: float | None = None,
         trace: Trace | None = None,
         statement_cache_size: int = CACHE_SIZE,
-    ) -> Connection:
+    ) -> Self:
         """Connect as planned. Raises as `connect`."""
         pump = BlockingPump()
         pump.trace = trace
@@ -325,40 +335,6 @@ class Connection(Face):
             InterfaceError: the statement is no COPY TO STDOUT.
         """
         return CopyOut(self, CopyingOut(self._talk, sql), timeout)
-
-    # -- transactions -----------------------------------------------------------------------
-
-    def commit(self) -> None:
-        """Commit the transaction, if one is open. Raises as `query`."""
-        self.run(self._talk.commit())
-
-    def rollback(self) -> None:
-        """Roll the transaction back, if one is open. Raises as `query`."""
-        self.run(self._talk.rollback())
-
-    def __enter__(self) -> Connection:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            if not self.closed and self._pid == os.getpid():
-                if error is None:
-                    self.commit()
-                else:
-                    self._quiet_rollback()
-        finally:
-            self.close()
-
-    def _quiet_rollback(self) -> None:
-        try:
-            self.rollback()
-        except Error:
-            pass  # the first error is the one to be told; the close rolls back all the same
 
     # -- on the side ------------------------------------------------------------------------
 

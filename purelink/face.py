@@ -17,6 +17,7 @@ from .conversation.statements import CACHE_SIZE
 from .conversation.talk import Talk
 from .errors import InterfaceError, Timeout
 from .pumps.channel import timestamp
+from .rows import tuple_row
 from .surroundings import gather
 from .wire.auth import MAX_ITERATIONS
 from .wire.tracing import Trace
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .conninfo import Settings, Surroundings, Target
     from .conversation.connect import Connected
     from .errors import Diagnostics
+    from .rows import RowFactory
     from .wire.session import Notification
 
 __all__ = ["Face", "log", "plan_for", "tracing"]
@@ -200,6 +202,8 @@ class Face:
         notifications: those that no handler took.
     """
 
+    row_factory: RowFactory[Any]
+
     _talk: Talk
     _pump: Any
     _settings: Settings
@@ -224,6 +228,7 @@ class Face:
             token=f"{os.urandom(4).hex()}_",
         )
         self._pump = pump
+        self.row_factory = tuple_row
         self._settings = plan.settings
         self._pid = os.getpid()
         # What the pump handed out before the session began to listen.

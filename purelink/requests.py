@@ -31,7 +31,7 @@ class Stream:
     """
 
     def __init__(
-        self, connection: Connection, told: Streaming, timeout: float | None = None
+        self, connection: Connection[Any], told: Streaming, timeout: float | None = None
     ) -> None:
         self._connection = connection
         self._told = told
@@ -92,7 +92,7 @@ class CopyOut:
     """
 
     def __init__(
-        self, connection: Connection, told: CopyingOut, timeout: float | None = None
+        self, connection: Connection[Any], told: CopyingOut, timeout: float | None = None
     ) -> None:
         self._connection = connection
         self._told = told
@@ -180,7 +180,7 @@ class Pipeline:
     Leaving the block syncs; leaving it by an exception drops what was not sent.
     """
 
-    def __init__(self, connection: Connection, timeout: float | None = None) -> None:
+    def __init__(self, connection: Connection[Any], timeout: float | None = None) -> None:
         self._connection = connection
         self._told = Pipelining(connection.talk)
         self._timeout = timeout

@@ -16,7 +16,14 @@ import purelink
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WRAPPED = ("AsyncConnection", "AsyncStream", "AsyncCopyOut", "AsyncPipeline", "async_generator")
+WRAPPED = (
+    "AsyncConnection",
+    "AsyncCursor",
+    "AsyncStream",
+    "AsyncCopyOut",
+    "AsyncPipeline",
+    "async_generator",
+)
 
 
 class Door:
@@ -81,9 +88,15 @@ class Ran:
     def __len__(self) -> int:
         return len(self.inner)
 
-    def __enter__(self) -> Ran:
-        self.door.run(self.inner.__aenter__())
-        return self
+    def __enter__(self) -> Any:
+        entered = self.door.run(self.inner.__aenter__())
+        return self if entered is None else entered
+
+    def __next__(self) -> Any:
+        try:
+            return self.door.run(self.inner.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
 
     def __exit__(self, *error: Any) -> None:
         self.door.run(self.inner.__aexit__(*error))
@@ -98,4 +111,5 @@ class Ran:
                     return
                 yield item
         finally:
-            self.door.run(iterator.aclose())
+            if hasattr(iterator, "aclose"):
+                self.door.run(iterator.aclose())

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from ..wire.wants import Dialogue
     from .talk import Talk
 
-__all__ = ["query"]
+__all__ = ["query", "several"]
 
 
 def query(talk: Talk, sql: str, parameters: Sequence[object] = ()) -> Dialogue[Result]:
     """As `Talk.query`."""
     session, statements = talk.session, talk.statements
-    if not parameters and sql not in statements and _several(sql):
+    if not parameters and sql not in statements and several(sql):
         results = yield from talk.script(sql)
         return results[-1]
     encoded = encode_parameters(
@@ -54,7 +54,7 @@ def query(talk: Talk, sql: str, parameters: Sequence[object] = ()) -> Dialogue[R
     return result_of(request.answer, talk.taken())
 
 
-def _several(sql: str) -> bool:
+def several(sql: str) -> bool:
     """Tell whether a text may hold several statements.
 
     A semicolon inside a literal misleads it, harmlessly: the simple protocol runs one

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..wire.backend import Column
     from ..wire.session import RowDecoder
     from .connect import Connected
+    from .pipelining import Pipelining
     from .statements import Request
 
 __all__ = ["RECOVERY_SECONDS", "Talk"]
@@ -71,6 +72,7 @@ class Talk:
         session: the wire's. connected: where it is.
         statements: the cache of prepared statements.
         holder: what has the connection to itself between calls (an open stream …), or None.
+        pipelining: the pipeline in whose block cursors queue what they execute, or None.
         undoing: what was asked since the last Sync is a transaction by itself, and only whole of
             use: a recovery rolls it back.
         notice_handlers: called with each notice's Diagnostics; notification_handlers: with each
@@ -101,6 +103,7 @@ class Talk:
         self.outcome = "unknown"
         self.statements = Statements(statement_cache_size, token, self.formats_for)
         self.holder: Holder | None = None
+        self.pipelining: Pipelining | None = None
         self.undoing = False
         self._report = report
 

@@ -129,7 +129,7 @@ class NegotiateProtocolVersion(Message):
 
 
 class Column:
-    """One column of a RowDescription.
+    """One column of a RowDescription; as a sequence, the seven items of PEP 249's `description`.
 
     Attributes:
         name: as the server gave it, decoded.
@@ -168,6 +168,52 @@ class Column:
         self.table_column = table_column
         self.format = format
 
+    @property
+    def type_code(self) -> int:
+        """The type's OID: PEP 249's word."""
+        return self.type_oid
+
+    @property
+    def display_size(self) -> int | None:
+        """Characters at most, of varchar(n), char(n) and bit strings; None otherwise."""
+        return _sizes(self)[0]
+
+    @property
+    def internal_size(self) -> int | None:
+        """Bytes of a type of fixed width; None otherwise."""
+        return self.type_size if self.type_size > 0 else None
+
+    @property
+    def precision(self) -> int | None:
+        """Digits in all, of numeric(p, s); of the seconds' fraction, of times; None otherwise."""
+        return _sizes(self)[1]
+
+    @property
+    def scale(self) -> int | None:
+        """Digits behind the point, of numeric(p, s); None otherwise."""
+        return _sizes(self)[2]
+
+    @property
+    def null_ok(self) -> None:
+        """None: the protocol does not tell."""
+        return
+
+    def __len__(self) -> int:
+        return 7
+
+    def __getitem__(self, place: int | slice) -> object:
+        """Return one of the seven items of PEP 249, `name` and `type_code` first."""
+        items = (
+            self.name,
+            self.type_oid,
+            self.display_size,
+            self.internal_size,
+            self.precision,
+            self.scale,
+            None,
+        )
+        return items[place]
+
     def key(self) -> tuple[object, ...]:
         """Return all of it as a tuple."""
         return tuple(getattr(self, name) for name in self.__slots__)
@@ -180,6 +226,28 @@ class Column:
 
     def __repr__(self) -> str:
         return f"Column({self.name!r}, type_oid={self.type_oid})"
+
+
+#: types whose modifier is the precision of the seconds' fraction
+_TIMES = frozenset((1083, 1114, 1184, 1266))
+
+
+def _sizes(column: Column) -> tuple[int | None, int | None, int | None]:
+    """Return display size, precision and scale, as the type's modifier tells them."""
+    oid, modifier = column.type_oid, column.type_modifier
+    if modifier < 0:
+        return None, None, None
+    if oid == 1700 and modifier >= 4:
+        scale = (modifier - 4) & 0x7FF
+        return None, (modifier - 4) >> 16 & 0xFFFF, (scale ^ 0x400) - 0x400
+    if oid in (1042, 1043) and modifier >= 4:
+        return modifier - 4, None, None
+    if oid in (1560, 1562):
+        return modifier, None, None
+    if oid == 1186:
+        fraction = modifier & 0xFFFF
+        return None, None if fraction == 0xFFFF else fraction, None
+    return None, modifier if oid in _TIMES else None, None
 
 
 class RowDescription(Message):

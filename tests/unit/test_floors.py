@@ -42,6 +42,7 @@ ROOMS = {
     "conninfo": room(1),
     "values": room(1),
     "values.compiled": room(1, "exec compile"),
+    "rows": room(2),
     "result": room(2),
     "arrow": room(2),
     # `ssl` reads keys from files alone, so that one more goes through a temporary one.
@@ -58,6 +59,7 @@ ROOMS = {
     "face": room(5, "secrets random os"),
     "requests": room(5),
     "arequests": room(5),
+    "cursors": room(5, "os time"),
     "aio": room(5, "asyncio secrets random os"),
     "dblink.setting": room(5),
     "dblink.session": room(5, "threading"),
@@ -86,6 +88,7 @@ FAMILIES = [
         "face",
         "requests",
         "arequests",
+        "cursors",
         "dblink.setting",
         "dblink.session",
         "dblink.aio",

@@ -8,15 +8,22 @@ from typing import Any
 import pytest
 
 from purelink import aio, arequests, connection, requests
+from purelink.cursors import aclient, client
 
 PAIRS = [
     (connection.Connection, aio.AsyncConnection),
+    (client.Cursor, aclient.AsyncCursor),
     (requests.Stream, arequests.AsyncStream),
     (requests.CopyOut, arequests.AsyncCopyOut),
     (requests.Pipeline, arequests.AsyncPipeline),
 ]
 #: what Python itself calls otherwise where it waits
-RENAMED = {"__enter__": "__aenter__", "__exit__": "__aexit__", "__iter__": "__aiter__"}
+RENAMED = {
+    "__enter__": "__aenter__",
+    "__exit__": "__aexit__",
+    "__iter__": "__aiter__",
+    "__next__": "__anext__",
+}
 
 
 def methods(kind: type) -> dict[str, Any]:
@@ -26,7 +33,13 @@ def methods(kind: type) -> dict[str, Any]:
         for name, value in vars(base).items()
         if callable(value) or isinstance(value, (property, classmethod))
     }
-    public = {name: each for name, each in found.items() if not name.startswith("_")}
+    public = {
+        name: each
+        for name, each in found.items()
+        # PEP 249's exceptions, as attributes, are the same on both
+        if not name.startswith("_")
+        and not (isinstance(each, type) and issubclass(each, BaseException))
+    }
     public.update({name: found[name] for name in (*RENAMED, *RENAMED.values()) if name in found})
     return public
 

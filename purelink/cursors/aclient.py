@@ -1,0 +1,117 @@
+"""`AsyncCursor`: `Cursor` for asyncio, method for method.
+
+Floor 5. Made by `AsyncConnection.cursor` and `AsyncConnection.execute`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Union
+
+from ..conversation.cursoring import Cursoring
+from ..rows import Row
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from ..aio import AsyncConnection
+    from ..conversation.cursoring import Parameters
+    from ..rows import RowFactory
+    from ..wire.wants import Dialogue
+
+    Rows = Union[Iterable[Parameters], AsyncIterable[Parameters]]
+
+__all__ = ["AsyncCursor"]
+
+
+class AsyncCursor(Cursoring[Row]):
+    """A statement's results, and the place among their rows. Made by `AsyncConnection.cursor`."""
+
+    def __init__(
+        self, connection: AsyncConnection[Any], *, row_factory: RowFactory[Row] | None = None
+    ) -> None:
+        super().__init__(connection.talk, row_factory or connection.row_factory)
+        self._connection = connection
+
+    @property
+    def connection(self) -> AsyncConnection[Any]:
+        """The connection it belongs to."""
+        return self._connection
+
+    async def execute(
+        self, query: Any, params: Parameters | None = None, *, timeout: float | None = None
+    ) -> Self:
+        """As `Cursor.execute`."""
+        await self._run(self.executing(query, params), timeout)
+        return self
+
+    async def executemany(
+        self,
+        query: Any,
+        params_seq: Rows,
+        *,
+        returning: bool = False,
+        timeout: float | None = None,
+    ) -> Self:
+        """As `Cursor.executemany`."""
+        await self._run(self.executing_many(query, params_seq, returning=returning), timeout)
+        return self
+
+    async def callproc(self, name: str, params: Parameters = (), /) -> Parameters:
+        """As `Cursor.callproc`."""
+        await self._run(self.executing_call(name, params))
+        return params
+
+    async def fetchone(self) -> Row | None:
+        """As `Cursor.fetchone`."""
+        await self._settle()
+        return self._one()
+
+    async def fetchmany(self, size: int | None = None) -> list[Row]:
+        """As `Cursor.fetchmany`."""
+        await self._settle()
+        return self._many(size)
+
+    async def fetchall(self) -> list[Row]:
+        """As `Cursor.fetchall`."""
+        await self._settle()
+        return self._all()
+
+    async def scroll(self, value: int, mode: str = "relative") -> None:
+        """As `Cursor.scroll`."""
+        await self._settle()
+        self._scrolled(value, mode)
+
+    async def close(self) -> None:
+        """As `Cursor.close`."""
+        self._shut()
+
+    async def _settle(self) -> None:
+        if self._handle is not None:
+            await self._run(self.settling())
+
+    async def _run(self, told: Dialogue[Any], timeout: float | None = None) -> None:
+        await self._connection.run(told, timeout, self._talk.pipelining)
+
+    def __aiter__(self) -> AsyncIterator[Row]:
+        return self
+
+    async def __anext__(self) -> Row:
+        await self._settle()
+        try:
+            return self._next()
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
