@@ -63,10 +63,13 @@ if TYPE_CHECKING:
     from .errors import NotSupportedError as NotSupportedError
     from .errors import OperationalError as OperationalError
     from .errors import PipelineAborted as PipelineAborted
+    from .errors import PoolClosed as PoolClosed
+    from .errors import PoolTimeout as PoolTimeout
     from .errors import ProgrammingError as ProgrammingError
     from .errors import RemoteProtocolError as RemoteProtocolError
     from .errors import StaleStatement as StaleStatement
     from .errors import Timeout as Timeout
+    from .errors import TooManyRequests as TooManyRequests
     from .errors import Warning as Warning  # noqa: A004 - the name is PEP 249's
     from .result import Result as Result
     from .values.interval import Interval as Interval
@@ -115,10 +118,13 @@ _HOMES = {
         "NotSupportedError",
         "OperationalError",
         "PipelineAborted",
+        "PoolClosed",
+        "PoolTimeout",
         "ProgrammingError",
         "RemoteProtocolError",
         "StaleStatement",
         "Timeout",
+        "TooManyRequests",
         "Warning",
     ),
     ".result": ("Result",),

@@ -16,6 +16,9 @@ classes that a connection needs below it::
        │  ├─ Timeout                the caller's time ran out (also a TimeoutError)
        │  ├─ StaleStatement         a prepared statement is no longer good: retry the transaction
        │  ├─ PipelineAborted        not run: an earlier statement of its pipeline failed
+       │  ├─ PoolTimeout            no connection of a pool came free in time (also a Timeout)
+       │  ├─ PoolClosed             the pool is not open (any more)
+       │  ├─ TooManyRequests        too many wait for a connection of the pool already
        │  └─ RemoteProtocolError    the server broke the protocol; the connection is closed
        ├─ DataError                 SQLSTATE class 22
        ├─ IntegrityError            23
@@ -54,10 +57,13 @@ __all__ = [
     "NotSupportedError",
     "OperationalError",
     "PipelineAborted",
+    "PoolClosed",
+    "PoolTimeout",
     "ProgrammingError",
     "RemoteProtocolError",
     "StaleStatement",
     "Timeout",
+    "TooManyRequests",
     "Warning",
     "class_for_sqlstate",
     "server_error",
@@ -436,6 +442,18 @@ class PipelineAborted(OperationalError):
 
     That one's error is the cause. Source: libpq's PGRES_PIPELINE_ABORTED.
     """
+
+
+class PoolTimeout(Timeout):
+    """No connection of a pool came free in time; if it could not make one, that is the cause."""
+
+
+class PoolClosed(OperationalError):
+    """The pool is closed, or was not opened yet."""
+
+
+class TooManyRequests(OperationalError):
+    """As many as the pool allows (`max_waiting`) wait for a connection already: shed load."""
 
 
 class RemoteProtocolError(OperationalError):

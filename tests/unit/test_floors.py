@@ -45,10 +45,12 @@ ROOMS = {
     "rows": room(2),
     "result": room(2),
     "arrow": room(2),
+    "pool.ledger": room(2),
     # `ssl` reads keys from files alone, so that one more goes through a temporary one.
     "tls": room(2, "ssl os open pathlib tempfile shutil"),
     "dblink": room(2),
     "conversation": room(3),
+    "pool.conversation": room(3),
     "pumps": room(4, "socket select selectors asyncio time os pwd threading concurrent"),
     "surroundings": room(4, "os open pathlib pwd getpass locale"),
     "dblink.commands": room(4),
@@ -65,6 +67,7 @@ ROOMS = {
     "dblink.session": room(5, "threading"),
     "dblink.aio": room(5, "asyncio"),
     "cli": room(6, "*"),
+    "pool": room(6, "asyncio os random threading time"),
     "testing": room(6, "*"),
     "__main__": room(6, "*"),
 }
@@ -75,6 +78,7 @@ DOORS = {
     "purelink": room(6),
     "purelink.dblink": room(5, "threading contextvars"),
     "purelink.testing": room(6),
+    "purelink.pool": room(6),
 }
 
 #: One room though the prefixes differ: these count as sideways, not across.
@@ -95,7 +99,7 @@ FAMILIES = [
         "purelink.dblink",
     },
     {"_sqlstate", "_version", "errors"},
-    {"cli", "testing", "__main__", "purelink", "purelink.testing"},
+    {"cli", "testing", "__main__", "purelink", "purelink.testing", "purelink.pool", "pool"},
 ]
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from purelink import aio, arequests, connection, requests
 from purelink.cursors import aclient, client
+from purelink.pool import aio as pool_aio
+from purelink.pool import blocking as pool_blocking
 
 PAIRS = [
     (connection.Connection, aio.AsyncConnection),
@@ -16,6 +18,8 @@ PAIRS = [
     (requests.Stream, arequests.AsyncStream),
     (requests.CopyOut, arequests.AsyncCopyOut),
     (requests.Pipeline, arequests.AsyncPipeline),
+    (pool_blocking.ConnectionPool, pool_aio.AsyncConnectionPool),
+    (pool_blocking.NullConnectionPool, pool_aio.AsyncNullConnectionPool),
 ]
 #: what Python itself calls otherwise where it waits
 RENAMED = {
