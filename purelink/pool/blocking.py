@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..connection import Connection, connect
 from .conversation import ASK_SECONDS, Do
+from .entries import Ticket
 from .face import Pool
-from .ledger import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable

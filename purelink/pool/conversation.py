@@ -19,10 +19,12 @@ from ..errors import (
     PoolClosed,
     PoolTimeout,
 )
-from .ledger import Ledger, Member, Ticket
+from .entries import Member, Ticket
 
 if TYPE_CHECKING:
     from typing import Union
+
+    from .ledger import Ledger
 
 __all__ = ["Do", "Talk", "Wait", "Ways"]
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar, Union
 
 from ..errors import InterfaceError, PoolClosed
 from .conversation import Talk, Ways
-from .ledger import Ledger, Rules
+from .entries import Rules
+from .ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .ledger import Ticket
+    from .entries import Ticket
 
 __all__ = ["Pool"]
 

@@ -19,16 +19,13 @@ overlap.
 
 from __future__ import annotations
 
-import weakref
 from bisect import bisect_left, insort
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 from ..errors import InterfaceError, PoolClosed, TooManyRequests
+from .entries import SLOT, Member, Rules, Ticket
 
-__all__ = ["SLOT", "Ledger", "Member", "Rules", "Ticket"]
-
-#: What a ticket is given when there is no idle connection, but room for one more.
-SLOT = "slot"
+__all__ = ["Ledger"]
 
 #: A lifetime and an idle time end early by up to this part, so that what was born together does
 #: not die together.
@@ -38,100 +35,6 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 
 _NEVER = float("inf")
-
-
-class Rules(NamedTuple):
-    """What was asked of a pool. Seconds; `max_size` and `max_waiting` 0: no limit.
-
-    keeps: False: a connection that nobody waits for is closed when it comes back.
-    """
-
-    min_size: int
-    max_size: int
-    max_waiting: int
-    max_lifetime: float
-    max_idle: float
-    reconnect_timeout: float
-    keeps: bool
-
-    def check(self) -> Rules:
-        """Return them, if they make sense. Raises: InterfaceError."""
-        for name in ("min_size", "max_size", "max_waiting"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 0:
-                raise InterfaceError(f"{name} must be a whole number, 0 or more: {value!r}")
-        if self.max_size and self.min_size > self.max_size:
-            raise InterfaceError(
-                f"max_size ({self.max_size}) must not be less than min_size ({self.min_size})"
-            )
-        if not self.max_size and self.keeps:
-            raise InterfaceError("max_size must be 1 or more")
-        for name in ("max_lifetime", "max_idle", "reconnect_timeout"):
-            if not getattr(self, name) > 0:
-                raise InterfaceError(f"{name} must be a number of seconds above 0")
-        return self
-
-
-class Member:
-    """One connection of the pool.
-
-    Attributes:
-        expires: when it is to be replaced.
-        idle_until: when it has been idle for too long.
-        generation: the number of drains before its birth.
-        settled: the connection's settings after `configure`, to go back to.
-    """
-
-    __slots__ = ("_kept", "_lent", "expires", "generation", "idle_until", "out_since", "settled")
-
-    def __init__(self, connection: Any, expires: float, generation: int) -> None:
-        self._kept: Any = connection
-        self._lent: weakref.ref[Any] | None = None
-        self.expires = expires
-        self.idle_until = _NEVER
-        self.generation = generation
-        self.out_since = 0.0
-        self.settled: dict[str, Any] = {}
-
-    @property
-    def connection(self) -> Any:
-        """The connection; None if its borrower has lost it."""
-        return self._kept if self._lent is None else self._lent()
-
-    def lend(self, lost: Callable[[Member], object]) -> None:
-        """Hold it no longer; `lost` is told should it vanish."""
-        connection, self._kept = self._kept, None
-        # A callback of its own for each, since two may be lost between two steps.
-        self._lent = weakref.ref(connection, lambda _: lost(self))
-
-    def keep(self) -> None:
-        """Hold it again."""
-        self._kept = self.connection
-        self._lent = None
-
-
-class Ticket:
-    """A place in the queue.
-
-    Args:
-        wake: called when there is something to see, perhaps nothing; must not wait.
-
-    Attributes:
-        given: a `Member`, `SLOT`, or None: wait.
-        since: when it was drawn.
-    """
-
-    __slots__ = ("given", "number", "queued", "since", "wake")
-
-    def __init__(self, wake: Callable[[], object]) -> None:
-        self.wake = wake
-        self.given: Member | str | None = None
-        self.number = 0
-        self.since = 0.0
-        self.queued = False
-
-    def __lt__(self, other: Ticket) -> bool:
-        return self.number < other.number
 
 
 class Ledger:
@@ -348,7 +251,7 @@ class Ledger:
             InterfaceError: it did not go out from here, or came back already.
         """
         member = self.out.get(id(connection))
-        if member is None or member._lent is None or member.connection is not connection:  # noqa: SLF001
+        if member is None or not member.is_lent or member.connection is not connection:
             raise InterfaceError(
                 f"{connection!r} is not out of this pool: it came back already, or never was its"
             )

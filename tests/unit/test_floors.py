@@ -45,6 +45,7 @@ ROOMS = {
     "rows": room(2),
     "result": room(2),
     "arrow": room(2),
+    "pool.entries": room(2),
     "pool.ledger": room(2),
     # `ssl` reads keys from files alone, so that one more goes through a temporary one.
     "tls": room(2, "ssl os open pathlib tempfile shutil"),
@@ -84,6 +85,7 @@ DOORS = {
 #: One room though the prefixes differ: these count as sideways, not across.
 FAMILIES = [
     {"values", "values.compiled"},
+    {"pool.entries", "pool.ledger"},
     {"result", "arrow"},
     {"dblink.commands", "dblink.links", "dblink.local", "dblink.reading"},
     {

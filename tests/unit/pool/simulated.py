@@ -10,7 +10,8 @@ from typing import Any, Callable
 
 from purelink.errors import ConnectionLost, OperationalError
 from purelink.pool.conversation import Do, Talk, Wait, Ways
-from purelink.pool.ledger import Ledger, Rules, Ticket
+from purelink.pool.entries import Rules, Ticket
+from purelink.pool.ledger import Ledger
 
 
 class Toy:

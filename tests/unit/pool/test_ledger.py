@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from purelink.errors import InterfaceError, PoolClosed, TooManyRequests
-from purelink.pool.ledger import SLOT, Ledger, Member, Rules, Ticket
+from purelink.pool.entries import SLOT, Member, Rules, Ticket
+from purelink.pool.ledger import Ledger
 
 RULES = Rules(
     min_size=0,
