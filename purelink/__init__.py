@@ -65,12 +65,14 @@ if TYPE_CHECKING:
     from .errors import PipelineAborted as PipelineAborted
     from .errors import PoolClosed as PoolClosed
     from .errors import PoolTimeout as PoolTimeout
+    from .errors import PolicyError as PolicyError
     from .errors import ProgrammingError as ProgrammingError
     from .errors import RemoteProtocolError as RemoteProtocolError
     from .errors import StaleStatement as StaleStatement
     from .errors import Timeout as Timeout
     from .errors import TooManyRequests as TooManyRequests
     from .errors import Warning as Warning  # noqa: A004 - the name is PEP 249's
+    from .policy import ConnectPolicy as ConnectPolicy
     from .result import Result as Result
     from .values.interval import Interval as Interval
     from .values.parameters import Json as Json
@@ -120,6 +122,7 @@ _HOMES = {
         "PipelineAborted",
         "PoolClosed",
         "PoolTimeout",
+        "PolicyError",
         "ProgrammingError",
         "RemoteProtocolError",
         "StaleStatement",
@@ -127,6 +130,7 @@ _HOMES = {
         "TooManyRequests",
         "Warning",
     ),
+    ".policy": ("ConnectPolicy",),
     ".result": ("Result",),
     ".values.interval": ("Interval",),
     ".values.parameters": ("Json", "Jsonb"),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from .conversation.connect import Plan
     from .conversation.talk import Holder
+    from .policy import ConnectPolicy
     from .result import Result
     from .rows import RowFactory
     from .wire.session import Notification
@@ -54,13 +55,14 @@ async def aconnect(
     statement_cache_size: int = CACHE_SIZE,
     row_factory: RowFactory[Row] | None = None,
     cursor_factory: Any = None,
+    policy: ConnectPolicy | None = None,
     **keywords: Any,
 ) -> AsyncConnection[Row]:
     """Open a connection on the running loop; arguments and errors as `connect`.
 
     `password` may also be an async callable.
     """
-    plan = plan_for(conninfo, keywords)
+    plan = plan_for(conninfo, keywords, policy=policy)
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
     opened: AsyncConnection[Row] = await AsyncConnection.open(
         plan,
@@ -109,6 +111,7 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         """Connect as planned. Raises as `connect`."""
         pump = AsyncPump()
         pump.trace = trace
+        timeout = plan.within(timeout)
         try:
             limit = limit_of(timeout)
             connected = await pump.run(connecting(plan), limit)
@@ -134,6 +137,7 @@ class AsyncConnection(AsyncCursorMethods[Row]):
     ) -> T:
         """As `Connection.run`."""
         self._check_process()
+        timeout = self._patience if timeout is None else timeout
         limit = limit_of(timeout)
         if asyncio.get_running_loop() is not self._loop:
             dialogue.close()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from .conversation.connect import Plan
     from .conversation.talk import Holder
+    from .policy import ConnectPolicy
     from .result import Result
     from .rows import RowFactory
     from .wire.session import Notification
@@ -56,6 +57,7 @@ def connect(
     statement_cache_size: int = CACHE_SIZE,
     row_factory: RowFactory[Row] | None = None,
     cursor_factory: Any = None,
+    policy: ConnectPolicy | None = None,
     **keywords: Any,
 ) -> Connection[Row]:
     """Open a connection.
@@ -70,6 +72,7 @@ def connect(
             `Connection.trace`; or what `purelink.face.tracing` made of one.
         row_factory: what cursors make of rows (`purelink.rows`); None: tuples.
         cursor_factory: the class of the connection's cursors; None: `purelink.Cursor`.
+        policy: what may be connected to, where the string comes from a stranger.
         keywords: libpq's keywords; they win over the string. `password` may be a callable
             `(target, user) -> str`, called when a server asks.
 
@@ -78,8 +81,9 @@ def connect(
         ConnectError: no host could be reached, with the story of all attempts.
         AuthenticationError: a host refused us, or we refused its way of asking.
         Timeout: `timeout` ran out.
+        PolicyError: the policy does not allow it.
     """
-    plan = plan_for(conninfo, keywords)
+    plan = plan_for(conninfo, keywords, policy=policy)
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
     opened: Connection[Row] = Connection.open(
         plan,
@@ -127,6 +131,7 @@ class Connection(CursorMethods[Row]):
         """Connect as planned. Raises as `connect`."""
         pump = BlockingPump()
         pump.trace = trace
+        timeout = plan.within(timeout)
         try:
             limit = limit_of(timeout)
             connected = pump.run(connecting(plan), limit)
@@ -164,6 +169,7 @@ class Connection(CursorMethods[Row]):
             Timeout: `timeout` seconds ran out. Whatever the conversation raises.
         """
         self._check_process()
+        timeout = self._patience if timeout is None else timeout
         limit = limit_of(timeout)
         me = threading.get_ident()
         if self._owner == me:

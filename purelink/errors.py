@@ -24,6 +24,7 @@ classes that a connection needs below it::
        ├─ IntegrityError            23
        ├─ InternalError             XX and the transaction-state classes
        ├─ ProgrammingError          syntax, names, rights
+       │  └─ PolicyError            a ConnectPolicy does not allow this connection
        └─ NotSupportedError         0A
     LinkError                       mixin: a refusal of dblink's own, beside the class
                                     that its SQLSTATE decides
@@ -59,6 +60,7 @@ __all__ = [
     "PipelineAborted",
     "PoolClosed",
     "PoolTimeout",
+    "PolicyError",
     "ProgrammingError",
     "RemoteProtocolError",
     "StaleStatement",
@@ -474,6 +476,20 @@ class InternalError(DatabaseError):
 
 class ProgrammingError(DatabaseError):
     """The statement is wrong: syntax, missing objects, missing rights."""
+
+
+class PolicyError(ProgrammingError):
+    """A `ConnectPolicy` does not allow this connection (SQLSTATE 42501).
+
+    Attributes:
+        rule: which of its rules: "keyword", "required", "file", "host", "port", "address",
+            "socket", "tls", "authentication", "credentials", "hosts" or "connections" (too many).
+
+    No retry helps; the connection string, or the policy, must change. What it says may be shown to
+    whoever gave the string: neither a secret nor the address behind a name is in it.
+    """
+
+    rule: str = ""
 
 
 class NotSupportedError(DatabaseError):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .conninfo import Settings, Surroundings, Target
     from .conversation.connect import Connected
     from .errors import Diagnostics
+    from .policy import ConnectPolicy
     from .rows import RowFactory
     from .wire.session import Notification
 
@@ -46,6 +47,7 @@ def plan_for(
     oauth_token: Any = None,
     gss: Callable[[Target, str], Any] | None = None,
     scram_max_iterations: int = MAX_ITERATIONS,
+    policy: ConnectPolicy | None = None,
 ) -> Plan:
     """Return what `connect` needs, from a connection string, keywords and the surroundings.
 
@@ -53,21 +55,34 @@ def plan_for(
         keywords: libpq's; `password` may be a callable `(target, user) -> str`, sync or async
             where the face is, called once an attempt when the server asks.
         lend: False: no credentials of the process's own are read or used.
-        sock, dial, oauth_token, gss, scram_max_iterations: as `connect` takes them.
+        sock, dial, oauth_token, gss, scram_max_iterations, policy: as `connect` takes them.
 
     Raises:
         ConninfoError: libpq's text for what is wrong.
         InterfaceError: both `sock` and `dial`.
+        PolicyError: the policy does not allow what stands in the string.
     """
     if sock is not None and dial is not None:
         raise InterfaceError("sock and dial exclude each other")
+    if policy is not None:
+        keywords = policy.laid_over(conninfo, keywords)
+        lend = lend and policy.lend
+        scram_max_iterations = min(scram_max_iterations, policy.max_iterations)
     around = gather() if surroundings is None else surroundings
     password = keywords.get("password")
     provider: Callable[..., Any] | None = None
     if callable(password):
         provider = password
         keywords = {name: value for name, value in keywords.items() if name != "password"}
-    settings = resolve(conninfo, keywords or None, surroundings=around, lend=lend, shuffle=_shuffle)
+    settings = resolve(
+        conninfo,
+        keywords or None,
+        surroundings=around,
+        lend=lend,
+        shuffle=_shuffle,
+        # under a policy a string is given as one, or not at all
+        expand_dbname=policy is None,
+    )
     for warning in settings.warnings:
         _report(warning, None)
     return Plan(
@@ -83,6 +98,7 @@ def plan_for(
         dial=dial if sock is None else _Given(sock),
         once=sock is not None,
         log=log,
+        policy=policy,
     )
 
 
@@ -210,6 +226,8 @@ class Face:
     _pid: int
     _before: int
     _told_end = False
+    #: seconds for a call that names none itself; None: no limit
+    _patience: float | None = None
 
     def _begin(
         self,
@@ -230,6 +248,8 @@ class Face:
         self._pump = pump
         self.row_factory = tuple_row
         self._settings = plan.settings
+        if plan.policy is not None:
+            self._patience = plan.policy.statement_timeout
         self._pid = os.getpid()
         # What the pump handed out before the session began to listen.
         self._before = pump.handed - connected.session.received

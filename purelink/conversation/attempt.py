@@ -70,6 +70,7 @@ class Plan:
         dial: gives the transport to a target, instead of a socket that the pump opens.
         once: `dial` can be called only once.
         log: told what happens, as a level of `logging` in small letters and a sentence.
+        policy: a `ConnectPolicy`, asked before anything is opened and after it was reached.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class Plan:
         dial: Callable[[Target], Any] | None = None,
         once: bool = False,
         log: Callable[[str, str], None] | None = None,
+        policy: Any = None,
     ) -> None:
         self.settings = settings
+        self.policy = policy
         self.entropy = entropy
         self.shuffle = shuffle
         self.tls_settings = tls_settings
@@ -100,6 +103,13 @@ class Plan:
         self.dial = dial
         self.once = once
         self.log = log or _unheard
+
+    def within(self, timeout: float | None) -> float | None:
+        """Return how many seconds making the connection may take: the caller's, or the policy's."""
+        least: float | None = None if self.policy is None else self.policy.connect_timeout
+        if timeout is None or least is None:
+            return least if timeout is None else timeout
+        return min(timeout, least)
 
 
 def _unheard(_level: str, _text: str) -> None:
@@ -118,6 +128,8 @@ class Connected:
             (PQconnectionUsedPassword).
         opened: peer and own address.
         attempts: the attempts before this one, as `ConnectError.attempts`.
+        scram_keys: with which SCRAM was done, or None; never shown.
+        seat: its place among the connections that a policy allows, or None.
     """
 
     def __init__(self, session: Session, target: Target, address: Address) -> None:
@@ -129,6 +141,8 @@ class Connected:
         self.opened: Opened | None = None
         self.password_used = False
         self.attempts: tuple[tuple[str, str], ...] = ()
+        self.scram_keys: tuple[bytes, bytes] | None = None
+        self.seat: Any = None
 
 
 class Failed(Exception):
@@ -199,6 +213,7 @@ class Attempt:
         connected = Connected(session, self.target, self.address)
         connected.secured, connected.tls, connected.opened = self.secured, self.tls, opened
         connected.password_used = authentication.password_used
+        connected.scram_keys = authentication.scram_keys
         return connected
 
     def _open(self) -> Dialogue[Opened]:

@@ -18,6 +18,7 @@ from ..errors import (
     AuthenticationError,
     ConnectError,
     ConninfoError,
+    PolicyError,
 )
 from ..wire.dialogues import terminate
 from ..wire.startup import bounded
@@ -61,8 +62,22 @@ def connect(plan: Plan) -> Dialogue[Connected]:
         ConnectError: none was; its message is libpq's, its `attempts` the story.
         AuthenticationError: the last attempt failed over who is who.
         InterfaceError: something in the settings cannot be sent.
+        PolicyError: the plan's policy does not allow it.
     """
-    return (yield from _Connecting(plan).run())
+    policy = plan.policy
+    if policy is None:
+        return (yield from _Connecting(plan).run())
+    own = plan.password is not None or plan.token is not None or plan.gss is not None
+    policy.check_settings(plan.settings, credentials=own)
+    seat = policy.seat()
+    try:
+        connected = yield from _Connecting(plan).run()
+    except BaseException:
+        policy.leave(seat)
+        raise
+    # It is taken as long as somebody holds the connection and it is open.
+    seat.session, connected.seat = connected.session, seat
+    return connected
 
 
 class _Connecting:
@@ -154,6 +169,11 @@ class _Connecting:
                     HOST,
                 )
             return [Address("unix", path, 0)]
+        found = yield from self._looked_up(target, port)
+        # These very addresses are opened: nobody can make the name lead elsewhere meanwhile.
+        return found if self.plan.policy is None else self.plan.policy.screen(target, found)
+
+    def _looked_up(self, target: Target, port: int) -> Dialogue[list[Address]]:
         numeric = target.kind == "address"
         name = target.hostaddr if numeric else target.host
         try:
@@ -197,6 +217,8 @@ class _Connecting:
             self.plan.log("debug", f"trying {where} ({address.host}), {attempt.method}")
             try:
                 connected = yield from self._limited(attempt, wish, limit)
+                if self.plan.policy is not None:
+                    yield from self._check_reached(connected)
                 self.plan.log("info", f"connected to {where}, {_secured(connected)}")
                 return connected
             except Failed as failed:
@@ -253,11 +275,27 @@ class _Connecting:
     def _fit(self, connected: Connected, wish: str) -> Dialogue[None]:
         refusal = yield from is_fit(connected.session, wish)
         if refusal is not None:
-            try:
-                yield Deliver(terminate())
-            except OSError:
-                pass  # a polite word, no more: the server is left either way
+            yield from _leave()
             raise Failed(refusal, HOST)
+
+    def _check_reached(self, connected: Connected) -> Dialogue[None]:
+        authentication = self.attempt.authentication if self.attempt is not None else None
+        try:
+            self.plan.policy.check_reached(
+                family=connected.address.family,
+                encrypted=connected.secured is not None,
+                method=authentication.method if authentication is not None else None,
+            )
+        except PolicyError:
+            yield from _leave()
+            raise
+
+
+def _leave() -> Dialogue[None]:
+    try:
+        yield Deliver(terminate())
+    except OSError:
+        pass  # a polite word, no more: the server is left either way
 
 
 _METHODS = {

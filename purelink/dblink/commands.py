@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..wire.session import RowDecoder
     from ..wire.wants import Dialogue
     from .ledger import Slot
-    from .links import Link
+    from .opening import Link
 
 __all__ = ["LOST", "Done", "Failure", "lost", "run_to_end", "spelled"]
 

@@ -30,7 +30,7 @@ from .refusals import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["NAME_LIMIT", "Ledger", "Slot", "clip", "resolution"]
+__all__ = ["NAME_LIMIT", "Ledger", "Slot", "clip"]
 
 L = TypeVar("L")
 
@@ -252,29 +252,3 @@ class Ledger(Generic[L]):
         self._unnamed = None
         self._named.clear()
         return links
-
-
-def resolution(
-    text: str,
-    composed: Callable[[str], str | None],
-    ledger: Ledger[L] | None = None,
-) -> Slot[L] | str:
-    """Decide what the first argument of dblink() or dblink_exec() is.
-
-    Args:
-        text: as the caller gave it.
-        composed: the connection string of the foreign server of that name (`Catalog.conninfo`
-            with the user bound), None if there is no such server; its errors pass through.
-        ledger: None for dblink_connect, which does not look at open names.
-
-    Returns the open connection's slot, or the connection string of a foreign server, or `text`
-    itself, which then is one. An open name wins even if it reads like a connection string.
-
-    Source: dblink_get_conn.
-    """
-    if ledger is not None:
-        slot = ledger.peek(text)
-        if slot is not None:
-            return slot
-    conninfo = composed(text)
-    return text if conninfo is None else conninfo

@@ -10,11 +10,10 @@ Source: contrib/dblink/dblink.c of PostgreSQL 18; deviations on purpose in docs/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Protocol
+from typing import TYPE_CHECKING, Callable
 from weakref import ref
 
-from ..conninfo import parse
-from ..errors import ConnectError, ConninfoError, Error, InterfaceError, server_error
+from ..errors import Error, server_error
 from ..values.rows import text_row_decoder
 from ..wire import dialogues
 from ..wire.session import Answer
@@ -22,111 +21,67 @@ from ..wire.wants import Call, Dialogue
 from . import columns as declaration
 from . import refusals, rules
 from .commands import LOST, Done, Failure, lost, run_to_end, spelled
-from .ledger import Ledger, Slot, clip, resolution
+from .ledger import Ledger, Slot, clip
 from .reading import Reading, Rows
 
 if TYPE_CHECKING:
-    from ..conversation.connect import Plan
-    from ..conversation.talk import Talk
     from ..errors import Diagnostics
-    from .catalog import Catalog
-    from .columns import Columns
+    from .columns import Column, Columns
+    from .local import Role
+    from .opening import Link, Opening
 
-__all__ = ["Link", "Links"]
-
-#: Settings that make us read or write a local file: refused in a string that a session which is
-#: not a superuser was given (docs/differences.md). A foreign server's options are the program's.
-FILE_KEYWORDS = (
-    "passfile",
-    "sslcert",
-    "sslcrl",
-    "sslcrldir",
-    "sslkey",
-    "sslkeylogfile",
-    "sslrootcert",
-)
-
-
-class Link(Protocol):
-    """What `Links` needs of a face's connection; `run` and `close` may be async there."""
-
-    @property
-    def talk(self) -> Talk:
-        """Its conversations."""
-
-    @property
-    def password_used(self) -> bool:
-        """The server really asked for a password."""
-
-    def run(self, dialogue: Dialogue[Any], /) -> Any:
-        """Run a conversation on it."""
-
-    def cancel(self) -> Any:
-        """Ask the server to cancel what it does."""
-
-    def close(self) -> Any:
-        """Close it."""
+__all__ = ["Links"]
 
 
 class Links:
     """One dblink session.
 
     Args:
-        opener: opens a connection for a plan, in autocommit: `Connection.open`.
-        planner: makes a plan of a connection string; `lend=False` leaves ambient credentials
-            alone.
-        catalog: foreign servers, mappings, grants.
-        user: whose mappings and rights count.
-        superuser: nothing is checked then.
+        opening: how a link is opened, and as whom.
         version: whose texts: 15 to 18, or None (18, the password refusals in 15's words).
-        allow_files: file keywords may stand in a string given inline.
-        scram_keys: the session's own client key and server key, for `use_scram_passthrough`; None:
-            it was not authenticated by SCRAM.
         tell: takes each local notice (a softened error, a clipped name).
+
+    Attributes:
+        current: the text that the call under way sends, for dblink_current_query.
     """
 
     def __init__(
-        self,
-        *,
-        opener: Callable[[Plan], Any],
-        planner: Callable[[str, bool], Plan],
-        catalog: Catalog,
-        user: str,
-        superuser: bool,
-        version: int | None,
-        allow_files: bool,
-        tell: Callable[[Diagnostics], None],
-        scram_keys: tuple[bytes, bytes] | None = None,
+        self, opening: Opening, *, version: int | None, tell: Callable[[Diagnostics], None]
     ) -> None:
-        self.scram_keys = scram_keys
-        self.opener = opener
-        self.planner = planner
-        self.catalog = catalog
-        self.user = user
-        self.superuser = superuser
+        self.opening = opening
         self.version = version
-        self.allow_files = allow_files
         self.tell = tell
-        self.remote_notice: Callable[[Diagnostics], object] | None = None
+        self.current: str | None = None
         self.ledger: Ledger[Link] = Ledger()
 
     # -- connecting (section 4 and 5) ---------------------------------------------------------
 
-    def connect(self, name: str | None, text: str, *, privileged: bool = False) -> Dialogue[str]:
-        """dblink_connect, dblink_connect_u: return "OK".
+    def connect(self, name: str | None, text: str) -> Dialogue[str]:
+        """dblink_connect: return "OK".
 
         Raises: 42704, 42501 (foreign server), 2F003 (password), 42710 (duplicate), 08001.
         """
-        superuser = self.superuser or privileged
-        user = self.catalog.owner if privileged else self.user
-        conninfo, own = self._conninfo(text, user, superuser)
-        self._check_before(conninfo, superuser)
+        return (yield from self._connected(name, text, (yield from self.opening.role())))
+
+    def connect_u(self, name: str | None, text: str) -> Dialogue[str]:
+        """dblink_connect_u: as its owner, who is a superuser; EXECUTE is granted by overload.
+
+        Raises: 42501 without the grant, then as `connect`.
+        """
+        overload = "dblink_connect_u(text)" if name is None else "dblink_connect_u(text,text)"
+        role = yield from self.opening.role()
+        owner = yield from self.opening.lookups.connect_u(overload, role)
+        return (yield from self._connected(name, text, owner))
+
+    def _connected(self, name: str | None, text: str, role: Role) -> Dialogue[str]:
+        conninfo, inline = yield from self.opening.conninfo(text, role)
+        self.opening.check_before(conninfo, role)
         if name is not None:
             _, notice = clip(name)
             if notice is not None:
                 self.tell(notice)
             self.ledger.check_free(name)
-        link = yield from self._opened(conninfo, superuser, own)
+        link = yield from self.opening.opened(conninfo, role, inline=inline)
         try:
             replaced = self.ledger.fill(name, link)
         except BaseException:
@@ -135,93 +90,6 @@ class Links:
         if replaced is not None:
             yield Call(replaced.close)
         return "OK"
-
-    def connect_u(self, name: str | None, text: str) -> Dialogue[str]:
-        """dblink_connect_u: as its owner, who is a superuser; EXECUTE is granted by overload.
-
-        Raises: 42501 without the grant, then as `connect`.
-        """
-        overload = "dblink_connect_u(text)" if name is None else "dblink_connect_u(text,text)"
-        if not self.catalog.may_execute(overload, self.user, superuser=self.superuser):
-            raise refusals.connect_u_refused()
-        return (yield from self.connect(name, text, privileged=True))
-
-    def _conninfo(self, text: str, user: str, superuser: bool) -> tuple[str, bool]:
-        """Return the connection string, and whether it was given inline (not by a server)."""
-        refusals.checked_text(text)
-        composed = self.catalog.conninfo(
-            text, user, superuser=superuser, scram_keys=self.scram_keys
-        )
-        return (text, True) if composed is None else (composed, False)
-
-    def _brought(self, conninfo: str) -> tuple[bool, bool]:
-        """Return what a string brings: a password of its own; SCRAM keys passed through intact."""
-        try:
-            given = parse(conninfo)
-        except ConninfoError:
-            return False, False  # a string that does not parse brings nothing
-        intact = rules.pass_through_intact(given, self.scram_keys is not None, self.version)
-        return bool(given.get("password")), intact
-
-    def _check_before(self, conninfo: str, superuser: bool) -> None:
-        own, intact = self._brought(conninfo)
-        error = rules.check_before(
-            superuser=superuser,
-            password_in_string=own,
-            pass_through=intact,
-            version=self.version,
-        )
-        if error is not None:
-            raise error
-
-    def _opened(self, conninfo: str, superuser: bool, inline: bool) -> Dialogue[Link]:
-        """Connect, check that the credentials were used, and force UTF8 (check B)."""
-        if inline and not superuser and not self.allow_files:
-            self._check_files(conninfo)
-        try:
-            plan = self.planner(conninfo, superuser)
-            link: Link = yield Call(self.opener, plan)
-        except (ConnectError, ConninfoError, InterfaceError) as error:
-            # A connection string may hold a password: its parse error is masked, and no
-            # foreign exception hangs on ours.
-            raise refusals.not_established(error) from None
-        try:
-            own, intact = self._brought(conninfo)
-            error_after = rules.check_after(
-                superuser=superuser,
-                password_in_string=own,
-                password_used=link.password_used,
-                pass_through=intact,
-                version=self.version,
-            )
-            if error_after is not None:
-                raise error_after
-            if link.talk.session.parameters.get("client_encoding") != "UTF8":
-                yield from self._encoded(link)
-        except BaseException:
-            yield Call(link.close)
-            raise
-        if self.remote_notice is not None:
-            link.talk.notice_handlers.append(self.remote_notice)
-        else:
-            link.talk.notice_handlers.append(_unheard)
-        return link
-
-    def _encoded(self, link: Link) -> Dialogue[None]:
-        try:
-            yield Call(link.run, link.talk.command("SET client_encoding TO 'UTF8'"))
-        except Error:
-            pass  # as dblink: what the server reports is what we read
-
-    def _check_files(self, conninfo: str) -> None:
-        try:
-            given = parse(conninfo)
-        except ConninfoError:
-            return  # the parse error itself is told by whoever connects
-        for keyword in FILE_KEYWORDS:
-            value = given.get(keyword)
-            if value and not (keyword == "sslrootcert" and value == "system"):
-                raise refusals.file_refused(keyword)
 
     def disconnect(self, name: str | None) -> Dialogue[str]:
         """dblink_disconnect: return "OK", whatever state the link was in. Raises: 08003."""
@@ -240,17 +108,13 @@ class Links:
         """Return the slot to use, its name for messages, and whether it is a temporary one."""
         if text is None:
             return (yield from self._found(None)), None, False
-        found = resolution(text, self._composed, self.ledger)
-        if isinstance(found, Slot):
+        if self.ledger.peek(text) is not None:
             return (yield from self._found(text)), text, False
-        self._check_before(found, self.superuser)
-        link = yield from self._opened(found, self.superuser, found is text)
+        role = yield from self.opening.role()
+        conninfo, inline = yield from self.opening.conninfo(text, role)
+        self.opening.check_before(conninfo, role)
+        link = yield from self.opening.opened(conninfo, role, inline=inline)
         return Slot(None, link), None, True
-
-    def _composed(self, text: str) -> str | None:
-        return self.catalog.conninfo(
-            text, self.user, superuser=self.superuser, scram_keys=self.scram_keys
-        )
 
     def query(self, where: str | None, sql: str, fail: bool, wanted: Columns) -> Dialogue[Rows]:
         """dblink: run `sql` and return its rows, the first of them read.
@@ -258,6 +122,15 @@ class Links:
         Raises: as the checks of section 7; remote errors with dblink's CONTEXT.
         """
         declared = declaration.declared(wanted)
+        self.current = sql
+        try:
+            return (yield from self._queried(where, sql, declared, fail=fail))
+        finally:
+            self.current = None
+
+    def _queried(
+        self, where: str | None, sql: str, declared: tuple[Column, ...] | None, *, fail: bool
+    ) -> Dialogue[Rows]:
         slot, name, temporary = yield from self._resolved(where)
         reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, sql, fail=fail)
         reading.temporary = temporary
@@ -341,6 +214,13 @@ class Links:
 
         Raises: 2F003 for a last statement that returns rows, after it ran; remote errors.
         """
+        self.current = sql
+        try:
+            return (yield from self._executed(where, sql, fail))
+        finally:
+            self.current = None
+
+    def _executed(self, where: str | None, sql: str, fail: bool) -> Dialogue[str]:
         slot, name, temporary = yield from self._resolved(where)
         try:
             done = yield from self._done(slot, sql)
@@ -549,7 +429,3 @@ class Links:
         taken = [(each.channel, each.pid, each.payload) for each in talk.notifications]
         talk.notifications.clear()
         return taken
-
-
-def _unheard(notice: Diagnostics) -> None:
-    """Drop a remote notice: dblink's go to the local server's log, and a library has none."""

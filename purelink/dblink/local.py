@@ -23,7 +23,7 @@ from . import refusals, statements
 
 if TYPE_CHECKING:
     from ..conversation.talk import Talk
-    from .links import Link
+    from .opening import Link
 
 __all__ = ["Local", "Role"]
 
@@ -32,6 +32,10 @@ Row = Tuple[Optional[str], ...]
 _ROLE = """\
 SELECT rolname, rolsuper FROM pg_catalog.pg_roles
 WHERE rolname OPERATOR(pg_catalog.=) CURRENT_USER"""
+
+_ROLE_NAMED = """\
+SELECT rolname, rolsuper FROM pg_catalog.pg_roles
+WHERE rolname OPERATOR(pg_catalog.=) CAST($1 AS pg_catalog.name)"""
 
 # The cast raises what dblink's own look-up does: both are textToQualifiedNameList.
 _RELATION = """\
@@ -111,10 +115,14 @@ class Local:
         rows: list[Row] = yield Call(self.link.run, _asked(self.link.talk, sql, parameters))
         return rows
 
-    def role(self) -> Dialogue[Role]:
-        """Return the effective role: SET ROLE counts. Source: GetUserId, superuser()."""
-        [(user, superuser)] = yield from self.asked(_ROLE)
-        return Role(str(user), superuser == "t")
+    def role(self, user: str | None = None) -> Dialogue[Role]:
+        """Return the effective role: SET ROLE counts. Source: GetUserId, superuser().
+
+        Args:
+            user: another role, by name; one that does not exist is no superuser.
+        """
+        found = yield from self.asked(*([_ROLE] if user is None else [_ROLE_NAMED, user]))
+        return Role(str(found[0][0]), found[0][1] == "t") if found else Role(user or "", False)
 
     # -- dblink_get_pkey, dblink_build_sql_* (section 12) -------------------------------------
 

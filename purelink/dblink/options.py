@@ -9,10 +9,11 @@ makes of a foreign server's options before it connects.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Tuple, Union
 
 from ..conninfo.keywords import RELEASE, table
 from ..errors import InterfaceError
+from ..values.input import input_function
 from .refusals import (
     checked_text,
     invalid_option,
@@ -25,7 +26,15 @@ from .refusals import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ForeignServer", "Options", "compose", "edited", "pass_through", "validate"]
+__all__ = [
+    "ForeignServer",
+    "Options",
+    "compose",
+    "edited",
+    "pass_through",
+    "validate",
+    "validate_texts",
+]
 
 #: options as they are given: a mapping, or pairs (the only way to say one twice)
 Options = Optional[Union[Mapping[str, str], Sequence[Tuple[str, str]]]]
@@ -79,6 +88,35 @@ def validate(options: Mapping[str, str], context: str, version: int | None = Non
                 raise pass_through_not_boolean()
         elif name not in valid:
             raise invalid_option(name, hint=_hint(name, valid, version))
+
+
+#: system catalog -> the context it stands for; any other allows no option
+_CONTEXTS = {
+    2328: WRAPPER,
+    "pg_foreign_data_wrapper": WRAPPER,
+    1417: SERVER,
+    "pg_foreign_server": SERVER,
+    1418: MAPPING,
+    "pg_user_mapping": MAPPING,
+}
+_TEXT_ARRAY = 1009
+
+
+def validate_texts(
+    options: str | Sequence[str], catalog: int | str, version: int | None = None
+) -> None:
+    """Raise as `validate` does, for dblink_fdw_validator's own arguments.
+
+    Args:
+        options: `"{host=h,port}"`, or the texts; one without `=` is a name alone.
+        catalog: OID or name of the system catalog that holds such options.
+    """
+    texts: Any = input_function(_TEXT_ARRAY)(options) if isinstance(options, str) else options
+    context = _CONTEXTS.get(catalog, WRAPPER)
+    for text in texts:
+        # one by one: an array may hold a name twice, and the first wrong one is told
+        name, _, value = text.partition("=")
+        validate({name: value}, context, version)
 
 
 def _hint(name: str, valid: list[str], version: int | None) -> str | None:

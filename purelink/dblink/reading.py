@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from ..wire.session import Answer, RowDecoder, Session
     from .columns import Column
     from .ledger import Slot
-    from .links import Link, Links
+    from .links import Links
+    from .opening import Link
 
 Converter = Callable[[List[Tuple[Any, ...]]], Iterable[Tuple[Any, ...]]]
 

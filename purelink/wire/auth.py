@@ -94,6 +94,8 @@ class Authentication(scram.Secret):
         limit: put on every want.
 
     Attributes:
+        scram_keys: client key and server key with which SCRAM was done, for passing them through;
+            None: it was not.
         channel_bound: the server has proved itself, and that nobody stands between.
         method: what the server chose, in require_auth's words ("scram-sha-256", "none" …);
             None before its first request.
@@ -133,6 +135,7 @@ class Authentication(scram.Secret):
         "discovery",
         "method",
         "password_used",
+        "scram_keys",
     )
 
     def __init__(
@@ -176,6 +179,7 @@ class Authentication(scram.Secret):
         self._context: Any = None
         self._state = course.START
         self.method: str | None = None
+        self.scram_keys: tuple[bytes, bytes] | None = None
         self.discovery: dict[str, Any] | None = None
         self.password_used = False
         self.channel_bound = False
@@ -332,6 +336,8 @@ class Authentication(scram.Secret):
         """Return the client-final message, with the key given or the one computed."""
         salt, iterations = self._exchange.challenge(message)
         if self._client_key is not None:
+            if self._server_key is not None:
+                self.scram_keys = (self._client_key, self._server_key)
             return self._exchange.final(self._client_key)
         if iterations > self._max_iterations:
             raise AuthenticationError(
@@ -345,6 +351,7 @@ class Authentication(scram.Secret):
             salted = scram.salted_password(*work)
         keys = scram.keys(salted)
         self._server_key = self._server_key or keys.server
+        self.scram_keys = (keys.client, keys.server)
         return self._exchange.final(keys.client)
 
     def _bearer(self) -> Dialogue[bytes]:

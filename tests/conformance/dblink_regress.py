@@ -21,6 +21,7 @@ from typing import Any, Iterator, NamedTuple
 import purelink
 from purelink.conninfo import Surroundings
 from purelink.dblink.catalog import Catalog
+from purelink.dblink.lookups import Filled
 from purelink.dblink.session import Session
 from purelink.errors import Error
 from tests.conformance.dblink_pair import RECORDS, SETS, psycopg, text_of
@@ -244,7 +245,7 @@ class Regress:
                 " aclexplode(proacl) where proname = 'dblink_connect_u' and grantee <> 0"
             ):
                 catalog.grant_execute(f"dblink_connect_u({kinds.replace(', ', ',')})", role)
-        self.session._links.catalog = catalog
+        self.session._opening.lookups = Filled(catalog)
 
 
 def _options(options: list[str] | None) -> dict[str, str]:

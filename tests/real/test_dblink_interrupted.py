@@ -326,7 +326,7 @@ def test_a_notice_handler_that_uses_its_own_link(place: Place) -> None:
                 except (LinkError, LocalProtocolError) as error:
                     seen.append(error)
 
-        session._links.remote_notice = meddle
+        session.remote_notice_handlers.append(meddle)
         session.dblink_connect("c", place.CS)
         sql = "do $$begin raise notice 'heard'; end$$; select 1; select 2"
         assert session.dblink("c", sql).fetchall() == [(2,)]

@@ -43,6 +43,8 @@ ROOMS = {
     "values": room(1),
     "values.compiled": room(1, "exec compile"),
     "rows": room(2),
+    "networks": room(1),
+    "policy": room(2, "threading"),
     "result": room(2),
     "arrow": room(2),
     "pool.entries": room(2),
@@ -57,6 +59,8 @@ ROOMS = {
     "dblink.commands": room(4),
     "dblink.links": room(4),
     "dblink.local": room(4),
+    "dblink.lookups": room(4),
+    "dblink.opening": room(4),
     "dblink.reading": room(4),
     "connection": room(5, "threading secrets random os"),
     "face": room(5, "secrets random os"),
@@ -67,6 +71,7 @@ ROOMS = {
     "dblink.setting": room(5),
     "dblink.session": room(5, "threading"),
     "dblink.aio": room(5, "asyncio"),
+    "dblink.default": room(5, "threading"),
     "cli": room(6, "*"),
     "pool": room(6, "asyncio os random threading time"),
     "testing": room(6, "*"),
@@ -77,7 +82,7 @@ ROOMS = {
 #: room that this file alone counts as: it hands out what lies on several floors.
 DOORS = {
     "purelink": room(6),
-    "purelink.dblink": room(5, "threading contextvars"),
+    "purelink.dblink": room(5),
     "purelink.testing": room(6),
     "purelink.pool": room(6),
 }
@@ -87,7 +92,14 @@ FAMILIES = [
     {"values", "values.compiled"},
     {"pool.entries", "pool.ledger"},
     {"result", "arrow"},
-    {"dblink.commands", "dblink.links", "dblink.local", "dblink.reading"},
+    {
+        "dblink.commands",
+        "dblink.links",
+        "dblink.local",
+        "dblink.lookups",
+        "dblink.opening",
+        "dblink.reading",
+    },
     {
         "connection",
         "aio",
@@ -98,6 +110,7 @@ FAMILIES = [
         "dblink.setting",
         "dblink.session",
         "dblink.aio",
+        "dblink.default",
         "purelink.dblink",
     },
     {"_sqlstate", "_version", "errors"},

@@ -20,7 +20,6 @@ LONG = {
     "purelink/errors.py": "a caller finds every exception and its tree in one place",
     "purelink/wire/backend.py": "all messages of one side on one page: the catalogue is looked up",
     "purelink/wire/frontend.py": "the same",
-    "purelink/dblink/links.py": "every function of dblink's in the manual's order, on one page",
     "purelink/pumps/blocking.py": "one class whose methods are the wants; all else has moved out",
 }
 

@@ -1,11 +1,11 @@
-"""The ledger: names, the unnamed slot, cursors, pending results, the resolution order."""
+"""The ledger: names, the unnamed slot, cursors, pending results."""
 
 from __future__ import annotations
 
 import pytest
 
 from purelink import errors
-from purelink.dblink.ledger import Ledger, Slot, clip, resolution
+from purelink.dblink.ledger import Ledger, Slot, clip
 
 
 def opened(*names: str | None) -> Ledger[str]:
@@ -203,32 +203,3 @@ def test_the_last_error_lasts_until_the_next_send() -> None:
     assert slot.error_message() == "ERROR:  division by zero"
     slot.sent(pending=True)
     assert slot.error_message() == "OK"
-
-
-# --- resolution ---
-
-
-def composed(name: str) -> str | None:
-    return {"srv": "host='h' ", "both": "host='b' "}.get(name)
-
-
-def test_resolution_order() -> None:
-    ledger = opened("both", "na=me")
-    assert resolution("both", composed, ledger) is ledger.find("both")
-    assert resolution("na=me", composed, ledger) is ledger.find("na=me")
-    assert resolution("srv", composed, ledger) == "host='h' "
-    assert resolution("dbname=x", composed, ledger) == "dbname=x"
-    assert resolution("", composed, ledger) == ""
-
-
-def test_connect_does_not_look_at_open_names() -> None:
-    assert resolution("both", composed) == "host='b' "
-    assert resolution("na=me", composed) == "na=me"
-
-
-def test_what_the_catalog_refuses_passes() -> None:
-    def refuse(name: str) -> str | None:
-        raise errors.ProgrammingError(name)
-
-    with pytest.raises(errors.ProgrammingError, match="x"):
-        resolution("x", refuse, opened())

@@ -13,6 +13,8 @@ import pytest
 
 from purelink.dblink.catalog import Catalog
 from purelink.dblink.links import Links
+from purelink.dblink.lookups import Filled
+from purelink.dblink.opening import Opening
 from purelink.errors import (
     AuthenticationError,
     ConnectionLost,
@@ -67,19 +69,20 @@ def drive(dialogue: Dialogue[Any]) -> Any:
         return stop.value
 
 
-def links(opener: Callable[[Any], Any], *, superuser: bool = True, **more: Any) -> Links:
-    given: dict[str, Any] = {
-        "opener": opener,
-        "planner": lambda text, lend: SimpleNamespace(text=text, lend=lend),
-        "catalog": Catalog(),
-        "user": "me",
-        "superuser": superuser,
-        "version": None,
-        "allow_files": False,
-        "tell": lambda notice: None,
-        **more,
-    }
-    return Links(**given)
+def links(opener: Callable[[Any], Any], *, superuser: bool = True) -> Links:
+    def planner(text: str, *, lend: bool, inline: bool) -> Any:
+        return SimpleNamespace(text=text, lend=lend, inline=inline)
+
+    opening = Opening(
+        opener=opener,
+        planner=planner,
+        lookups=Filled(Catalog()),
+        user="me",
+        superuser=superuser,
+        version=None,
+        allow_files=False,
+    )
+    return Links(opening, version=None, tell=lambda notice: None)
 
 
 def test_utf8_is_not_asked_for_twice() -> None:
@@ -154,7 +157,7 @@ def test_a_name_taken_meanwhile_closes_the_new_link() -> None:
         here.ledger.fill("a", first)
         return second
 
-    here.opener = open_
+    here.opening.opener = open_
     with pytest.raises(LinkError, match="duplicate connection name"):
         drive(here.connect("a", "x=1"))
     assert (first.closed, second.closed) == (0, 1)
