@@ -63,9 +63,9 @@ if TYPE_CHECKING:
     from .errors import NotSupportedError as NotSupportedError
     from .errors import OperationalError as OperationalError
     from .errors import PipelineAborted as PipelineAborted
+    from .errors import PolicyError as PolicyError
     from .errors import PoolClosed as PoolClosed
     from .errors import PoolTimeout as PoolTimeout
-    from .errors import PolicyError as PolicyError
     from .errors import ProgrammingError as ProgrammingError
     from .errors import RemoteProtocolError as RemoteProtocolError
     from .errors import StaleStatement as StaleStatement
