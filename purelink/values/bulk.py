@@ -169,8 +169,8 @@ class BulkRowDecoder:
             tag, length = _LENGTH(buffer, position)
             if tag != 0x44 or length < 6:
                 break
-            stop = end
-            piece = min(position + PIECE, end)
+            stop, left = end, end - position
+            piece = position + left // -(-left // PIECE)  # of one size, none small
             if length < _LONG_ROW and (piece - position) // (length + 1) >= few:
                 after = self._in_bulk(buffer, position, piece, rows)
                 gained, position = after - position, after
@@ -246,10 +246,10 @@ def _striding(types: list[int]) -> _Way:
 
 def _sweeping(types: list[int], styles: Styles, registry: Registry) -> _Way:
     """Return the way of rows in text."""
-    from .columnwise import column_decoder, with_nulls
-    from .sweep import NULL, Sweep
+    from .columnwise import column_decoder, decoded
+    from .sweep import Sweep
 
-    sweep = Sweep([oid == oids.BOOL and not registry.overlaid(oid) for oid in types])
+    sweep = Sweep(len(types))
     decoders = [column_decoder(oid, styles, registry) for oid in types]
 
     def sweeping(buffer: bytes, start: int, end: int, rows: list[Any]) -> int:
@@ -257,16 +257,8 @@ def _sweeping(types: list[int], styles: Styles, registry: Registry) -> _Way:
         found = sweep.columns(buffer, start, stop) if stop > start else None
         if found is None:
             return start
-        columns, nulls = found
         try:
-            rows.extend(
-                zip(
-                    *[
-                        with_nulls(decode, values) if nulls and NULL in values else decode(values)
-                        for decode, values in zip(decoders, columns)
-                    ]
-                )
-            )
+            rows.extend(zip(*map(decoded, decoders, found)))
         except Exception:  # a value that is none of its type, or UTF-8 that is none
             return start
         return stop

@@ -9,19 +9,21 @@ first that its column holds only what the quick conversion reads as PostgreSQL m
 from __future__ import annotations
 
 import sys
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from . import oids
-from .sweep import NULL
 
 if TYPE_CHECKING:
     from .styles import Styles
+    from .sweep import Cut, Octets
     from .text import Registry
 
-__all__ = ["ColumnDecoder", "column_decoder", "finish_dates", "finish_uuids", "with_nulls"]
+__all__ = ["ColumnDecoder", "column_decoder", "decoded", "finish_dates", "finish_uuids"]
 
-#: many values, none of them NULL, to as many objects; raises anything where it is in doubt
-ColumnDecoder = Callable[["Sequence[str]"], "Sequence[object]"]
+#: many values, none of them NULL, and how many bytes each has (b"" if some have more than 255),
+#: to as many objects; raises anything where it is in doubt
+ColumnDecoder = Callable[["Sequence[str]", "Octets"], "Sequence[object]"]
 
 
 def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecoder:
@@ -34,38 +36,45 @@ def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecode
         return list(map(decoder, texts(values)))
 
     if registry.overlaid(oid):
-        return one_by_one
+        return lambda values, _: one_by_one(values)
     if oid in _MAKERS:
         quick = _MAKERS[oid]()
     elif oid in _SHAPES and styles.output == "iso":
         quick = _moments(oid)
     else:
-        return one_by_one
+        return lambda values, _: one_by_one(values)
 
-    def decode(values: Sequence[str]) -> Sequence[object]:
+    def decode(values: Sequence[str], octets: Octets) -> Sequence[object]:
         try:
-            return quick(values)
+            return quick(values, octets)
         except Exception:  # NaN, infinity, arrays of arrays … or no such value
             return one_by_one(values)
 
     return decode
 
 
-def with_nulls(decode: ColumnDecoder, values: Sequence[str]) -> list[object]:
-    """Decode a column some of whose values are `NULL`."""
+def decoded(decode: ColumnDecoder, column: Cut) -> Sequence[object]:
+    """Return a column's objects, None where it is NULL."""
+    values, octets, nulls = column
+    if not nulls:
+        return decode(values, octets)
     if decode is texts:
-        joined = "".join(values)
-        nulls = joined.count(NULL)
-        if nulls == values.count(NULL) and joined.replace(NULL, "").isascii():
-            return [None if value == NULL else value for value in values]
-    present = [value for value in values if value != NULL]
+        found = texts(values)
+        if found.count("") == nulls.count(1):
+            return [value or None for value in found]
+        return [None if null else value for null, value in zip(nulls, found)]
+    here = nulls.translate(_OPPOSITE)
+    present = list(compress(values, here))
     if not present:
         return [None] * len(values)
-    decoded = iter(decode(present))
-    return [None if value == NULL else next(decoded) for value in values]
+    following = iter(decode(present, bytes(compress(octets, here))))
+    return [next(following) if one else None for one in here]
 
 
-def texts(values: Sequence[str]) -> Sequence[str]:
+_OPPOSITE = b"\1\0" + bytes(254)
+
+
+def texts(values: Sequence[str], octets: Octets = b"") -> Sequence[str]:  # noqa: ARG001
     """Return what the Latin-1 characters are as UTF-8."""
     joined = "\0".join(values)
     if joined.isascii():
@@ -85,25 +94,37 @@ def _only(values: Sequence[str], allowed: bytes) -> str:
     return joined
 
 
-def _bools(values: Sequence[str]) -> list[bool]:
-    return [_BOOLS[value] for value in values]
+def _bools(values: Sequence[str], octets: Octets) -> list[bool]:  # noqa: ARG001
+    return list(map(_BOOLS.__getitem__, values))
 
 
 _BOOLS = {"t": True, "f": False}
+#: as short as that, every number fits: characters by type code
+_SHORT = {"h": bytes([1, 2, 3, 4]), "i": bytes(range(1, 10)), "I": b"", "q": bytes(range(1, 19))}
 
 
-def _integers(low: int, high: int) -> ColumnDecoder:
-    def integers(values: Sequence[str]) -> list[int]:
-        _only(values, b"-0123456789\0")
-        found = list(map(int, values))
-        if max(found) > high or min(found) < low:
+def _integers(code: str) -> ColumnDecoder:
+    """Return the decoder of integers that fit the type code of an `array`."""
+    from array import array
+    from json import loads
+
+    short = _SHORT[code]
+
+    def integers(values: Sequence[str], octets: Octets) -> list[int]:
+        joined = ",".join(values)
+        if joined.encode("latin-1").translate(None, b"-0123456789,"):
             raise Doubt
+        found: list[int] = loads(f"[{joined}]")
+        if len(found) != len(values):
+            raise Doubt
+        if not octets or octets.translate(None, short):
+            array(code, found)  # raises where one does not fit
         return found
 
     return integers
 
 
-def _floats(values: Sequence[str]) -> list[float]:
+def _floats(values: Sequence[str], octets: Octets) -> list[float]:  # noqa: ARG001
     _only(values, b"0123456789+-.eNaInfity\0")
     return list(map(float, values))
 
@@ -111,7 +132,7 @@ def _floats(values: Sequence[str]) -> list[float]:
 def _numerics() -> ColumnDecoder:
     from decimal import Decimal
 
-    def numerics(values: Sequence[str]) -> list[Decimal]:
+    def numerics(values: Sequence[str], octets: Octets) -> list[Decimal]:  # noqa: ARG001
         _only(values, b"0123456789.-\0")
         return list(map(Decimal, values))
 
@@ -133,6 +154,13 @@ _SHAPES[oids.TIMESTAMPTZ] = frozenset(
 )
 #: `fromisoformat` reads every ISO form of PostgreSQL's since 3.11
 _LIBERAL = sys.version_info >= (3, 11)
+#: and an hour of 24 since 3.13
+_READS_24 = sys.version_info >= (3, 13)
+#: what is left without digits, with a fraction of a second and without one; the lengths with them
+_MARKS = {
+    oids.TIMESTAMP: (b"-- ::.\0", b"-- ::\0", bytes([19, *range(21, 27)])),
+    oids.TIMESTAMPTZ: (b"-- ::.+\0", b"-- ::+\0", bytes([22, *range(24, 30)])),
+}
 
 
 def _moments(oid: int) -> ColumnDecoder:
@@ -140,23 +168,54 @@ def _moments(oid: int) -> ColumnDecoder:
     from datetime import date, datetime
 
     read: Any = date.fromisoformat if oid == oids.DATE else datetime.fromisoformat
-    shapes = _SHAPES[oid]
     exact = _LIBERAL or oid == oids.DATE
+    marks = _MARKS.get(oid) if exact else None
+    shapes = _SHAPES[oid]
 
-    def moments(values: Sequence[str]) -> list[object]:
-        joined = "\0".join(values)
-        zeros = joined.encode("latin-1").translate(_DIGITS)
-        width = len(values[0])
-        # all of one shape, which is cheap to see, or of a few
-        if zeros != b"\0".join([zeros[:width]] * len(values)):
-            found = set(zeros.split(b"\0"))
-        else:
-            found = {zeros[:width]}
-        if not found <= shapes or " 24:" in joined:  # which 3.13 would read
+    def moments(values: Sequence[str], octets: Octets) -> list[object]:
+        joined = "\0".join([*values, ""])
+        sound = octets and marks is not None and _marked(joined, len(values), octets, *marks)
+        if not sound and not _shaped(joined, len(values[0]) + 1, shapes):
+            raise Doubt
+        if _READS_24 and " 24:" in joined:
             raise Doubt
         return list(map(read, values if exact else map(padded, values)))
 
     return moments
+
+
+def _shaped(joined: str, width: int, shapes: frozenset[bytes]) -> bool:
+    """Tell whether values, each with a NUL behind it, have these shapes.
+
+    Args:
+        width: of the first one and its NUL: mostly all are alike, which is cheap to see.
+    """
+    zeros = joined.encode("latin-1").translate(_DIGITS)
+    if zeros == zeros[:width] * (len(zeros) // width):
+        return zeros[: width - 1] in shapes
+    return set(zeros[:-1].split(b"\0")) <= shapes
+
+
+def _marked(
+    joined: str,
+    count: int,
+    octets: Octets,
+    fraction: bytes,
+    whole: bytes,
+    lengths: bytes,
+) -> bool:
+    """Tell whether timestamps are sound ones of one zone, if only `fromisoformat` accepts them.
+
+    The marks between their digits, in this order, leave date and time one form. With a zone of
+    two digits the length says how many digits the fraction has.
+    """
+    if octets.translate(None, lengths):
+        return False
+    marks = joined.encode("latin-1").translate(None, b"0123456789")
+    if marks != fraction * count and set(marks[:-1].split(b"\0")) - {fraction[:-1], whole[:-1]}:
+        return False
+    zone = joined[-4:]
+    return whole[-2:] != b"+\0" or (zone[0] == "+" and joined.count(zone) == count)
 
 
 def padded(text: str) -> str:
@@ -208,10 +267,9 @@ def _uuid_maker() -> Callable[[Sequence[int]], list[object]]:
 def _uuids() -> ColumnDecoder:
     make = _uuid_maker()
 
-    def uuids(values: Sequence[str]) -> list[object]:
+    def uuids(values: Sequence[str], octets: Octets) -> list[object]:  # noqa: ARG001
         count = len(values)
-        joined = _only(values, b"0123456789abcdefABCDEF-\0")
-        joined += "\0"
+        joined = _only(values, b"0123456789abcdefABCDEF-\0") + "\0"
         if len(joined) != 37 * count or joined[36::37].strip("\0"):
             raise Doubt
         for place in (8, 13, 18, 23):
@@ -253,7 +311,7 @@ _BETWEEN = '"\x7f"'
 def _jsons() -> ColumnDecoder:
     from json import loads
 
-    def jsons(values: Sequence[str]) -> list[object]:
+    def jsons(values: Sequence[str], octets: Octets) -> list[object]:  # noqa: ARG001
         joined = f",{_BETWEEN},".join(texts(values))
         if joined.count("\x7f") != len(values) - 1 or "\\u007" in joined:
             raise Doubt
@@ -280,7 +338,7 @@ def _arrays(digits: int, *, real: bool = False) -> ColumnDecoder:
     brackets = str.maketrans("{}\0", "[]\0")
     long = re.compile(f"[0-9]{{{digits}}}").search
 
-    def arrays(values: Sequence[str]) -> list[object]:
+    def arrays(values: Sequence[str], octets: Octets) -> list[object]:  # noqa: ARG001
         joined = _only(values, allowed)
         if "{{" in joined or ",{" in joined or (not real and long(joined)):
             raise Doubt
@@ -300,10 +358,10 @@ def _arrays(digits: int, *, real: bool = False) -> ColumnDecoder:
 
 _MAKERS: dict[int, Callable[[], ColumnDecoder]] = {
     oids.BOOL: lambda: _bools,
-    oids.INT2: lambda: _integers(-(1 << 15), (1 << 15) - 1),
-    oids.INT4: lambda: _integers(-(1 << 31), (1 << 31) - 1),
-    oids.INT8: lambda: _integers(-(1 << 63), (1 << 63) - 1),
-    oids.OID: lambda: _integers(0, (1 << 32) - 1),
+    oids.INT2: lambda: _integers("h"),
+    oids.INT4: lambda: _integers("i"),
+    oids.INT8: lambda: _integers("q"),
+    oids.OID: lambda: _integers("I"),
     oids.FLOAT4: lambda: _floats,
     oids.FLOAT8: lambda: _floats,
     oids.NUMERIC: _numerics,

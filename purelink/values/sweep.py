@@ -1,11 +1,14 @@
 """Rows in text format, a whole chunk of them by one regular expression.
 
 Floor 1, pure. Under UTF-8 a text value holds neither 0x00 nor 0xFF, so a column ends at the next
-NUL. The chunk is read as Latin-1 (a copy, no more); a NULL's length, four 0xFF, is first written
-as "length 1, value 0xFF", so that every column is length and value. Nothing is believed that way:
-afterwards every length word is compared with its value, column by column, every message's length
-with its row, and the sum of all rows with the chunk. What a lying server might win by 0xFF in the
-wrong place is excluded: see `Sweep.columns`. A chunk in doubt is None: the caller goes row by row.
+NUL; the length of a NULL, four 0xFF, is first written as that of an empty value. Length words are
+wildcards of the expression, and nothing is believed that way: what was cut is written once
+more, each length made of its value, and only if that is the chunk as it came, byte for byte, the
+chunk was what it seemed. A chunk in doubt is None: the caller goes row by row.
+
+That a value is empty does not tell whether it is '' or NULL: for each column it is supposed to be
+NULL where the chunk has any, until the comparison says otherwise; then the chunk is cut again with
+NULLs that carry a mark, and the next one is supposed to be like it.
 """
 
 from __future__ import annotations
@@ -13,46 +16,69 @@ from __future__ import annotations
 import re
 import sys
 from array import array
+from itertools import repeat
+from operator import eq
 from struct import Struct
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import NamedTuple, Sequence, Union
 
-__all__ = ["NULL", "Sweep"]
+__all__ = ["Cut", "Sweep"]
 
-#: what stands for NULL among the values that `columns` returns
-NULL = "\xff"
 _NULL_ON_WIRE = "\xff\xff\xff\xff"
-_NULL_AS_VALUE = "\0\0\0\1\xff"
+#: length 1, and the mark for a value
+_NULL_MARKED = "\0\0\0\1\xff"
+_MARK = "\xff"
 _WORD = Struct(">i").unpack_from
 _SWAPPED = sys.byteorder == "big"
-#: a lane of sixteen bits for each row holds its length
-_LANES = 65_535
+#: sixteen bits hold a row's length, and 0xFF is no upper byte of one
+_MOST = 0xFEFF
+#: the upper three bytes of a length word, by the third of them; a NULL's are 0xFF
+_UPPER = ["\0\0" + chr(byte) for byte in range(255)] + ["\xff\xff\xff"]
+_IS_ZERO = b"\1" + bytes(255)
 
 
-class _Form(NamedTuple):
-    """What a row looks like: columns of one character, columns of long values, the pattern."""
+Octets = Union[bytes, bytearray]
 
-    singles: tuple[bool, ...]
-    wide: tuple[bool, ...]
-    findall: Callable[[str], list[tuple[str, ...]]]
+
+class Cut(NamedTuple):
+    """One column of a chunk.
+
+    Fields:
+        values: as Latin-1, '' where NULL.
+        octets: how many bytes each has; b"" if some have more than 255.
+        nulls: a byte for each value, 1 where it is NULL; b"" if none is.
+    """
+
+    values: Sequence[str]
+    octets: Octets
+    nulls: Octets
 
 
 class Sweep:
     """Cuts chunks of rows of so many columns into columns.
 
     Args:
-        singles: for each column, whether its values have one character (`boolean`), so that
-            the length is part of the pattern.
+        count: of columns.
 
-    Which columns have values of 256 characters and more, and so two bytes of length to
-    compare, is found out on the way.
+    What it remembers of earlier chunks decides what is tried first, never what is found.
     """
 
-    __slots__ = ("_form", "_singles", "_word")
+    __slots__ = ("_blank", "_count", "_findall", "_marked", "_whole", "_word")
 
-    def __init__(self, singles: Sequence[bool]) -> None:
-        self._singles = tuple(singles)
-        self._word = len(singles).to_bytes(2, "big")
-        self._form = self._formed([False] * len(singles))
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._word = count.to_bytes(2, "big")
+        word = "".join([f"\\x{byte:02x}" for byte in self._word])
+        # from behind a row's tag to the next row's. No possessive or atomic groups: Debian's
+        # 3.11.2 miscounts them.
+        pattern = rf"\0\0..{word}" + r"\0\0..([^\0]*)" * count + "D"
+        self._findall = re.compile(pattern, re.DOTALL).findall
+        #: a row as it is written again: upper and lower part of each length, and the value
+        head = str(self._word, "latin-1")
+        self._blank = ["D\0\0\0", "", head + "\0\0\0", "", "", *["\0\0\0", "", ""] * (count - 1)]
+        #: columns in which '' is '', in chunks with NULLs elsewhere
+        self._whole = [False] * count
+        #: '' and NULL occur together in a column
+        self._marked = False
 
     def last_row_end(self, buffer: bytes, start: int, end: int) -> int:
         """Return where the last whole row before `end` seems to stop; `start` if there is none.
@@ -69,117 +95,119 @@ class Sweep:
                 if at < stop <= end:
                     return stop
 
-    def columns(
-        self, buffer: bytes, start: int, stop: int
-    ) -> tuple[list[tuple[str, ...]], bool] | None:
-        r"""Return the columns' values as Latin-1, and whether some are NULL; None: in doubt.
-
-        Why the 0xFF are no trap: where the chunk has NULLs at all, `0 0 0 1 255` must not be in
-        it, so that after the replacement these five bytes stand exactly where a length of
-        -1 (or four such bytes elsewhere) stood; two such places cannot overlap. A value `\xff`
-        whose length word is sound is one of them. When there are as many such values as
-        replacements, none stands elsewhere, and undoing them gives the chunk as it came.
-        """
-        text = str(buffer[start + 1 : stop], "latin-1") + "D"
-        nulls = text.count(_NULL_ON_WIRE)
-        if nulls:
-            if _NULL_AS_VALUE in text:
-                return None
-            text = text.replace(_NULL_ON_WIRE, _NULL_AS_VALUE)
-        if len(text) > _LANES:
+    def columns(self, buffer: bytes, start: int, stop: int) -> list[Cut] | None:
+        """Return the columns of a chunk that is nothing but sound rows, else None."""
+        if stop - start > _MOST:
             return None
-        form = self._form
-        found = _cut(text, stop - start, nulls, form)
-        if found is None and not all(form.wide):
-            # perhaps some values are long: which ones, the first chunk of them tells
-            widest = self._formed([not single for single in self._singles])
-            found = _cut(text, stop - start, nulls, widest)
+        text = str(buffer[start:stop], "latin-1")
+        if _MARK not in text:
+            return self._cut(text, text, None)
+        if not self._marked:
+            found = self._cut(text, text.replace(_MARK, "\0"), self._whole)
             if found is not None:
-                long = [max(map(len, values)) > 255 for values in found]
-                self._form = self._formed([old or new for old, new in zip(form.wide, long)])
-        return None if found is None else (found, bool(nulls))
+                return found
+        if len(text) + text.count(_NULL_ON_WIRE) > _MOST:
+            return None
+        found = self._cut(text, text.replace(_NULL_ON_WIRE, _NULL_MARKED), None)
+        if found is not None:
+            self._marked = any(
+                one.nulls and one.values.count("") > one.nulls.count(1) for one in found
+            )
+            self._whole = [not one.nulls for one in found]
+        return found
 
-    def _formed(self, wide: list[bool]) -> _Form:
-        """Return the pattern of one row from behind its tag to the next row's tag.
+    def _cut(self, text: str, seen: str, whole: list[bool] | None) -> list[Cut] | None:
+        """Cut a chunk.
 
-        Lengths are wildcards of one byte each, compared later. No possessive or atomic groups:
-        Debian's 3.11.2 miscounts them.
+        Args:
+            text: as it came.
+            seen: the same, NULLs replaced.
+            whole: columns in which '' is no NULL; None: a NULL is marked.
         """
-        word = "".join([f"\\x{byte:02x}" for byte in self._word])
-        parts = [r"\0\0(.)(.)", word]
-        for single, long in zip(self._singles, wide):
-            if single:
-                parts.append(r"\0\0\0\x01(.)")
-            else:
-                parts.append(r"\0\0(.)(.)([^\0]*)" if long else r"\0\0\0(.)([^\0]*)")
-        pattern = re.compile("".join(parts) + "D", re.DOTALL)
-        return _Form(self._singles, tuple(wide), pattern.findall)
+        found = self._findall(seen + "D", 1)
+        rows = len(found)
+        if not rows:
+            return None
+        groups = list(zip(*found)) if self._count > 1 else [found]
+        width = len(self._blank)
+        again = self._blank * rows
+        sums = _Sums(rows, 4 * self._count + 6)
+        columns = []
+        at, head = 3, str(self._word, "latin-1")  # stands before the first length
+        for number, group in enumerate(groups):
+            values: Sequence[str] = group
+            nulls: Octets = b""
+            if whole is None and text is not seen and _MARK in values:
+                nulls = bytes(map(eq, values, repeat(_MARK)))
+                values = ["" if null else value for null, value in zip(nulls, values)]
+            low, high = _octets(values)
+            if whole is not None and not whole[number] and 0 in low:
+                nulls = bytes([not value for value in values]) if high else low.translate(_IS_ZERO)
+                nulls = nulls if 1 in nulls else b""
+            sums.add(low, high)
+            columns.append(Cut(values, b"" if high else low, nulls))
+            if nulls or high:
+                upper = _filled(high or bytes(rows), nulls) if nulls else high
+                low = _filled(low, nulls) if nulls else low
+                again[at - 1 :: width] = [head + _UPPER[byte] for byte in upper]
+            again[at::width] = str(low, "latin-1")
+            again[at + 1 :: width] = values
+            at, head = at + 3, ""
+        low, high = sums.octets()
+        if any(high):
+            again[::width] = ["D" + _UPPER[byte] for byte in high]
+        again[1::width] = str(low, "latin-1")
+        return columns if "".join(again) == text else None
 
 
-def _cut(text: str, size: int, nulls: int, form: _Form) -> list[tuple[str, ...]] | None:
-    """Return the columns of a text that is nothing but sound rows, else None.
+def _octets(values: Sequence[str]) -> tuple[Octets, Octets]:
+    """Return the lengths of values, their lower and upper bytes; b"": all of these are zero."""
+    try:
+        return bytearray(map(len, values)), b""
+    except ValueError:  # 256 and more
+        lanes = array("H", map(len, values))
+        if _SWAPPED:  # pragma: no cover
+            lanes.byteswap()
+        both = lanes.tobytes()
+        return both[::2], both[1::2]
+
+
+def _filled(octets: Octets, where: Octets) -> Octets:
+    """Return octets, zero where `where` is 1, with 0xFF there."""
+    both = int.from_bytes(octets, "little") | 255 * int.from_bytes(where, "little")
+    return both.to_bytes(len(octets), "little")
+
+
+class _Sums:
+    """Adds up the lengths in each row: lanes of sixteen bits side by side in a large integer.
 
     Args:
-        text: the chunk without its first tag, a tag behind it, NULLs replaced.
-        size: of the chunk as it came, in bytes.
-        nulls: replaced.
-        form: how to read it.
+        rows: how many. fixed: what each has besides.
     """
-    groups = list(zip(*form.findall(text)))
-    if not groups:
-        return None
-    high, low = map(_octets, groups[:2])
-    # as all messages together are as long as the chunk, there is nothing between them
-    if len(low) + 256 * sum(high) + sum(low) != size:
-        return None
-    ones = _lanes(b"\1" * len(low))
-    body = (4 * len(form.singles) + 6) * ones
-    columns, at = [], 2
-    for single, wide in zip(form.singles, form.wide):
-        if single:
-            values = groups[at]
-            body += ones
-            at += 1
-        elif wide:
-            values = groups[at + 2]
-            told = _lanes(_octets(groups[at + 1]), _octets(groups[at]))
-            if told != _lengths(values):
-                return None
-            body += told
-            at += 3
-        else:
-            values = groups[at + 1]
-            octets = _octets(groups[at])
-            try:
-                if octets != bytes(map(len, values)):
-                    return None
-            except ValueError:  # longer than its length word can tell
-                return None
-            body += _lanes(octets)
-            at += 2
-        if nulls and NULL in values:
-            absent = bytes(map(NULL.__eq__, values))
-            body -= _lanes(absent)
-            nulls -= sum(absent)
-        columns.append(values)
-    return columns if body == _lanes(low, high) and not nulls else None
 
+    __slots__ = ("_even", "_mask", "_odd", "_rows")
 
-def _octets(characters: Sequence[str]) -> bytes:
-    return "".join(characters).encode("latin-1")
+    def __init__(self, rows: int, fixed: int) -> None:
+        self._rows = rows
+        lanes = (rows + 1) // 2
+        self._mask = int.from_bytes(b"\xff\0" * lanes, "little")
+        self._even = self._odd = fixed * int.from_bytes(b"\1\0" * lanes, "little")
 
+    def add(self, low: Octets, high: Octets) -> None:
+        """Add a number for each row: its lower and upper byte; `high` may be b""."""
+        number, mask = int.from_bytes(low, "little"), self._mask
+        self._even += number & mask
+        self._odd += number >> 8 & mask
+        if high:
+            number = int.from_bytes(high, "little")
+            self._even += (number & mask) << 8
+            self._odd += number & mask << 8
 
-def _lanes(low: bytes, high: bytes = b"") -> int:
-    """Return a number with sixteen bits for each byte, so that lanes add up side by side."""
-    lanes = bytearray(2 * len(low))
-    lanes[::2] = low
-    if high:
-        lanes[1::2] = high
-    return int.from_bytes(lanes, "little")
-
-
-def _lengths(values: Sequence[Any]) -> int:
-    lanes = array("H", map(len, values))
-    if _SWAPPED:  # pragma: no cover
-        lanes.byteswap()
-    return int.from_bytes(lanes.tobytes(), "little")
+    def octets(self) -> tuple[bytearray, bytearray]:
+        """Return the sums' lower and upper bytes."""
+        size = self._rows + 1 & ~1
+        low, high = bytearray(size), bytearray(size)
+        for at, lanes in ((0, self._even), (1, self._odd)):
+            both = lanes.to_bytes(size, "little")
+            low[at::2], high[at::2] = both[::2], both[1::2]
+        return low[: self._rows], high[: self._rows]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from purelink.errors import DataError
 from purelink.values import columnwise, oids
-from purelink.values.columnwise import column_decoder, finish_dates, finish_uuids, with_nulls
+from purelink.values.columnwise import column_decoder, decoded, finish_dates, finish_uuids
 from purelink.values.styles import DEFAULT_STYLES, Styles
-from purelink.values.sweep import NULL
+from purelink.values.sweep import Cut
 from purelink.values.text import DEFAULT_REGISTRY, Registry, text_decoder
 
 if TYPE_CHECKING:
@@ -78,8 +79,19 @@ def latin(text: str) -> str:
     return text.encode().decode("latin-1")
 
 
-def decoder(oid: int, styles: Styles = DEFAULT_STYLES) -> Any:
-    return column_decoder(oid, styles, DEFAULT_REGISTRY)
+def octets(values: Sequence[str]) -> bytes:
+    """Return lengths as `sweep` hands them on."""
+    return bytes(map(len, values)) if max(map(len, values)) < 256 else b""
+
+
+def decoder(oid: int, styles: Styles = DEFAULT_STYLES, registry: Registry | None = None) -> Any:
+    decode = column_decoder(oid, styles, registry or DEFAULT_REGISTRY)
+    return lambda values: decode(values, octets(values))
+
+
+def with_nulls(decode: Any, values: Sequence[str | None]) -> Sequence[object]:
+    texts = [value or "" for value in values]
+    return decoded(decode, Cut(texts, octets(texts), bytes([value is None for value in values])))
 
 
 def outcome(decode: Any, values: Sequence[str]) -> str:
@@ -97,7 +109,9 @@ def test_sound_columns(oid: int) -> None:
         assert repr(found) == repr([careful(value) for value in values])
     if oid in columnwise._MAKERS:  # and that was the quick way
         quick = columnwise._MAKERS[oid]()
-        assert len(quick([latin(value) for value in GOOD[oid]])) == len(GOOD[oid])
+        values = [latin(value) for value in GOOD[oid]]
+        values = [value for value in values if value not in ("007", "-0")]
+        assert len(quick(values, octets(values))) == len(values)
 
 
 @pytest.mark.parametrize("oid", sorted(SLOW))
@@ -127,18 +141,22 @@ def test_styles_and_programs_have_their_way() -> None:
     assert german(["05.03.2024"]) == [date(2024, 3, 5)]
     registry = Registry()
     registry.overlay(oids.INT4, lambda text: f"<{text}>")
-    assert column_decoder(oids.INT4, DEFAULT_STYLES, registry)(["1"]) == ["<1>"]
+    assert decoder(oids.INT4, registry=registry)(["1"]) == ["<1>"]
 
 
 def test_nulls() -> None:
-    texts = decoder(oids.TEXT)
-    assert with_nulls(texts, ["a", NULL, ""]) == ["a", None, ""]
-    assert with_nulls(texts, [latin("é"), NULL]) == ["é", None]
-    for decode in (texts, decoder(oids.INT4)):
-        assert with_nulls(decode, [NULL, NULL]) == [None, None]
-    assert with_nulls(decoder(oids.INT4), ["1", NULL, "-2"]) == [1, None, -2]
+    texts = column_decoder(oids.TEXT, DEFAULT_STYLES, DEFAULT_REGISTRY)
+    integers = column_decoder(oids.INT4, DEFAULT_STYLES, DEFAULT_REGISTRY)
+    assert with_nulls(texts, ["a", None, ""]) == ["a", None, ""]
+    assert with_nulls(texts, ["a", None, None]) == ["a", None, None]
+    assert with_nulls(texts, [latin("é"), None]) == ["é", None]
+    for decode in (texts, integers):
+        assert with_nulls(decode, [None, None]) == [None, None]
+    numerics = column_decoder(oids.NUMERIC, DEFAULT_STYLES, DEFAULT_REGISTRY)
+    assert with_nulls(numerics, ["1" * 256, None]) == [Decimal("1" * 256), None]
+    assert with_nulls(integers, ["1", None, "-2"]) == [1, None, -2]
     with pytest.raises(UnicodeDecodeError):
-        with_nulls(texts, ["a", NULL, "b\xff"])
+        with_nulls(texts, ["a", None, "b\xff"])
 
 
 @pytest.mark.parametrize("oid", [oids.TIMESTAMP, oids.TIMESTAMPTZ])
