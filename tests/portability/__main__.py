@@ -19,6 +19,12 @@ from tests.portability.table import ROWS, SLOW
 PARTS = (interpreters, carried, narrow, servers, wasm)  # importing them fills the table
 
 
+def say(text: str) -> None:
+    """Print a line now: the next may take minutes."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """Run the rows that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -27,7 +33,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir(), "purelink-npm"))
     options = parser.parse_args()
     failed = 0
-    print("| where | seen |\n|---|---|")
+    say("| where | seen |\n|---|---|")
     with tempfile.TemporaryDirectory(prefix="purelink-place-") as scratch, cluster() as server:
         Path(scratch).chmod(0o755)
         place = Place(server.dsn, Path(scratch), options.cache)
@@ -44,7 +50,7 @@ def main() -> int:
             except Failed as error:
                 failed += 1
                 seen = f"**FAILED**: {error}"
-            print(f"| {name} | {seen} ({time.perf_counter() - began:.0f} s) |", flush=True)
+            say(f"| {name} | {seen} ({time.perf_counter() - began:.0f} s) |")
     return 1 if failed else 0
 
 

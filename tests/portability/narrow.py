@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.portability.place import PACKAGE, SMOKE, Failed, Missing, Place, program
 from tests.portability.table import Row, row
@@ -45,7 +46,7 @@ def _open_python(place: Place) -> str:
 def _enterable(path: str) -> bool:
     whole = os.path.realpath(path)
     parts = [whole[:at] for at, letter in enumerate(whole) if letter == "/" and at]
-    return all(os.stat(part).st_mode & 1 for part in parts)
+    return all(Path(part).stat().st_mode & 1 for part in parts)
 
 
 @row("read-only file system")
@@ -76,7 +77,8 @@ def _lacking(name: str, before: str) -> Row:
 
     def run(place: Place) -> str:
         code = (
-            f"DSN = {place.dsn!r}\n{before}\nimport runpy, sys; sys.argv = {[str(SMOKE), place.dsn]!r}\n"
+            f"DSN = {place.dsn!r}\n{before}\nimport runpy, sys\n"
+            f"sys.argv = {[str(SMOKE), place.dsn]!r}\n"
             "runpy.run_path(sys.argv[0], run_name='__main__')"
         )
         return place.run(sys.executable, "-c", code)

@@ -111,7 +111,7 @@ class Place:
         Raises:
             Missing: no npm, or no such package.
         """
-        kept = self.cache / package.replace("/", "-").replace("@", "")
+        kept = self.cache / package.strip("@").replace("/", "-")
         if not kept.is_dir():
             fresh = self.folder("npm")
             try:

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 const [, , module, archive, dsn] = process.argv;
 const { loadPyodide } = await import(pathToFileURL(module));
 const pyodide = await loadPyodide();
-pyodide.unpackArchive(readFileSync(archive), "zip", { extractDir: "/home/pyodide" });
+pyodide.unpackArchive(Uint8Array.from(readFileSync(archive)), "zip", { extractDir: "/home/pyodide" });
 
 function open(host, port) {
   const socket = createConnection({ host, port });
@@ -20,12 +20,12 @@ function open(host, port) {
       waiting = null;
     }
   };
-  socket.on("data", (data) => { pieces.push(new Uint8Array(data)); wake(); });
+  socket.on("data", (data) => { pieces.push(Uint8Array.from(data)); wake(); });
   socket.on("close", () => { ended = true; wake(); });
   socket.on("error", () => { ended = true; wake(); });
   return {
     recv: () => new Promise((done) => { waiting = done; wake(); }),
-    send: (data) => socket.write(data),
+    send: (data) => { socket.write(data); },
     close: () => socket.end(),
   };
 }
