@@ -22,7 +22,21 @@ if TYPE_CHECKING:
 __all__ = ["CORPUS", "TARGETS", "kept", "run"]
 
 CORPUS = Path(__file__).parent / "corpus"
-TARGETS = ("conninfo_differential", "conninfo_roundtrip", "passfile", "service_file")
+TARGETS = (
+    "backend_stream",
+    "catalog_toml",
+    "certificate",
+    "column_list",
+    "conninfo_differential",
+    "conninfo_roundtrip",
+    "copy_data",
+    "passfile",
+    "server_first",
+    "service_file",
+    "trace_lines",
+    "values_binary",
+    "values_text",
+)
 
 
 def kept(target: str) -> Iterator[tuple[str, bytes]]:
@@ -37,6 +51,7 @@ def run(target: str, arguments: Optional[list[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=module.__doc__)
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--seconds", type=int, default=0, help="stop after so long (atheris)")
     parser.add_argument("--plain", action="store_true", help="random examples, no atheris")
     options = parser.parse_args(arguments)
     if not options.plain:
@@ -50,6 +65,10 @@ def run(target: str, arguments: Optional[list[str]] = None) -> int:
             found = tempfile.mkdtemp(prefix=f"purelink-{target}-")
             print(f"atheris: inputs that reach new code go to {found}")
             limits = [f"-atheris_runs={options.runs}", "-max_len=4096"]
+            if options.seconds:
+                limits = [f"-max_total_time={options.seconds}", "-max_len=4096"]
+            first = Path(found, "example")
+            first.write_bytes(module.example(Random(options.seed)))
             atheris.Setup([target, *limits, found, str(CORPUS / target)], module.one)
             atheris.Fuzz()
     return _plain(module, target, options.runs, options.seed)
@@ -66,6 +85,7 @@ def _plain(module: Any, target: str, runs: int, seed: Optional[int]) -> int:
             module.one(data)
         except Exception as error:
             name = hashlib.sha256(data).hexdigest()[:12]
+            (CORPUS / target).mkdir(exist_ok=True)
             (CORPUS / target / name).write_bytes(data)
             print(f"run {number}: {type(error).__name__}: {error}\nkept as {name}")
             return 1

@@ -161,34 +161,52 @@ def row_reader(options: CopyOptions, encoding: str, errors: str) -> RowReader:
 
 
 class _BinaryReader:
-    def __init__(self) -> None:
-        self._begun = False
+    """Reads the header, then rows up to the trailer; what is cut off, or comes behind, is told."""
 
-    def read(self, data: bytes, last: bool) -> tuple[list[tuple[Any, ...]], int]:  # noqa: ARG002
+    def __init__(self) -> None:
+        self._begun = self._ended = False
+
+    def read(self, data: bytes, last: bool) -> tuple[list[tuple[Any, ...]], int]:
         place = 0
         if not self._begun:
-            if len(data) < 19:
-                return [], 0
-            if data[:11] != COPY_BINARY_HEADER[:11]:
-                raise DataError("this is no COPY data in binary")
-            place = 19 + int.from_bytes(data[15:19], "big")
-            self._begun = True
+            place = self._header(data)
+            self._begun = place > 0
         rows: list[tuple[Any, ...]] = []
-        while place + 2 <= len(data):
+        while self._begun and not self._ended and place + 2 <= len(data):
             count = int.from_bytes(data[place : place + 2], "big", signed=True)
-            if count == -1:
-                return rows, place + 2
             at, row = place + 2, []
+            if count < 0:
+                if count != -1:
+                    raise DataError(f"COPY data in binary has a row of {count} columns")
+                self._ended = True
+                place = at
+                break
             for _ in range(count):
                 length = int.from_bytes(data[at : at + 4], "big", signed=True)
                 at += 4
                 row.append(None if length < 0 else data[at : at + length])
                 at += max(length, 0)
+                if at > len(data):
+                    break
             if at > len(data):
                 break
             rows.append(tuple(row))
             place = at
+        if place < len(data) and (last or self._ended):
+            raise DataError("COPY data in binary goes on behind its end, or ends inside a row")
         return rows, place
+
+    def _header(self, data: bytes) -> int:
+        """Return the header's length; 0: it is not all there yet."""
+        whole = 19 + int.from_bytes(data[15:19], "big") if len(data) >= 19 else 0
+        signature = COPY_BINARY_HEADER[:11]
+        if data[:11] != signature[: len(data)] or whole > _HEADER_AT_MOST:
+            raise DataError("this is no COPY data in binary")
+        return whole if len(data) >= whole else 0
+
+
+#: The header's extension is empty in every version there is.
+_HEADER_AT_MOST = 65536
 
 
 class _TextReader:

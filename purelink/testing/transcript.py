@@ -9,7 +9,7 @@ into single bytes; so one telling of a conversation can be tried in every way it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ..wire.wants import (
     Address,
@@ -26,7 +26,7 @@ from ..wire.wants import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Union
 
     from ..wire.wants import Dialogue, Secured, Want
@@ -80,7 +80,7 @@ class Transcript:
             while True:
                 self.wants.append(type(want).__name__)
                 try:
-                    given = self._GRANTS[type(want)](self, want)
+                    given = getattr(self, self._GRANTS[type(want)])(want)
                 except Exception as error:
                     want = dialogue.throw(error)
                 else:
@@ -150,16 +150,17 @@ class Transcript:
         finally:
             self._current = here
 
-    _GRANTS: dict[type[Want], Callable[[Transcript, Any], Any]] = {  # noqa: RUF012 - never changed
-        Exchange: _exchange,
-        Deliver: _deliver,
-        Resolve: _resolve,
-        Open: _open,
-        StartTLS: _start_tls,
-        Close: _close,
-        Call: _call,
-        Compute: _call,
-        Aside: _aside,
+    #: by name, so that a subclass may watch what is granted
+    _GRANTS: ClassVar[dict[type[Want], str]] = {
+        Exchange: "_exchange",
+        Deliver: "_deliver",
+        Resolve: "_resolve",
+        Open: "_open",
+        StartTLS: "_start_tls",
+        Close: "_close",
+        Call: "_call",
+        Compute: "_call",
+        Aside: "_aside",
     }
 
 
