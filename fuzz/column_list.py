@@ -1,8 +1,7 @@
 """dblink's column definition lists, and COPY statements: any text that a caller hands on.
 
 Input: the text.
-Invariant: columns, or the server's own refusal with its SQLSTATE; what was understood means the same
-when it is given as pairs. The options of a COPY statement, or InterfaceError.
+Invariant: columns of different names, or the server's own refusal with its SQLSTATE. The options of a COPY statement, or InterfaceError.
 Allowed exceptions: `DatabaseError`, `InterfaceError`.
 
     python -m fuzz.column_list --runs 100000

@@ -1,7 +1,7 @@
 """COPY data, text, CSV and binary: any bytes as what COPY TO STDOUT gives.
 
 Input: the format and its options, a seed for cutting, then the data.
-Invariant: rows, or DataError; the same rows however the data was cut into blocks; text rows that are
+Invariant: rows, or DataError; the same rows however the data was cut into blocks; rows that are
 written again by `RowWriter` and read back are the same rows.
 Allowed exceptions: `DataError` when reading, `InterfaceError` when writing again.
 

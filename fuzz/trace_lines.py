@@ -10,14 +10,16 @@ Allowed exceptions: none.
 from __future__ import annotations
 
 import sys
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fuzz import runner
 from fuzz.messages import ANSWERS, conversation_bytes
 from purelink.testing.transcript import Transcript
 from purelink.wire.tracing import Trace
 from purelink.wire.wants import Exchange
+
+if TYPE_CHECKING:
+    from random import Random
 
 __all__ = ["example", "one"]
 
