@@ -1,7 +1,8 @@
 """dblink's column definition lists, and COPY statements: any text that a caller hands on.
 
 Input: the text.
-Invariant: columns of different names, or the server's own refusal with its SQLSTATE. The options of a COPY statement, or InterfaceError.
+Invariant: columns of different names, or the server's own refusal with its SQLSTATE; the options
+of a COPY statement, or InterfaceError.
 Allowed exceptions: `DatabaseError`, `InterfaceError`.
 
     python -m fuzz.column_list --runs 100000
