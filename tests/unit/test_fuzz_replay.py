@@ -18,7 +18,7 @@ def test_replay(target: str) -> None:
         count = replay(target)
     except NoLibpq as error:
         pytest.skip(str(error))
-    assert count >= 30
+    assert count > 5
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
