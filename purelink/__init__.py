@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from . import errors as errors
+    from . import rows as rows
     from .aio import AsyncConnection as AsyncConnection
     from .aio import aconnect as aconnect
     from .connection import Connection as Connection
@@ -138,21 +140,27 @@ _HOMES = {
     ".wire.backend": ("Column",),
     ".wire.session": ("Notification",),
 }
+#: modules that are there without being imported
+_MODULES = ("errors", "rows")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", "apilevel", "paramstyle", "threadsafety", *_HOME]  # noqa: PLE0604 - names and their homes are told once, above
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker would take every name for one that is there
 
-    value = getattr(import_module(home, __name__), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        home = _HOME.get(name)
+        if home is None and name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        if home is None:
+            return import_module(f".{name}", __name__)
+        value = getattr(import_module(home, __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -29,9 +29,11 @@ classes that a connection needs below it::
     LinkError                       mixin: a refusal of dblink's own, beside the class
                                     that its SQLSTATE decides
 
-A server's error is raised as the class that its SQLSTATE decides (`class_for_sqlstate`).
-`str(error)` is the server's message first, then DETAIL and HINT. No exception of ours holds
-a password, key or token. All of them can be pickled.
+A server's error is raised as its SQLSTATE's own class, `UniqueViolation` say, below the branch that
+its first two characters decide (`lookup`, `class_for_sqlstate`). There are 240 of them, named as in
+the manual's appendix A and made when first asked for; an unknown SQLSTATE is raised as its branch.
+`str(error)` is the server's message first, then DETAIL and HINT. No exception of ours holds a
+password, key or token. All of them can be pickled.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ._conditions import *  # noqa: F403 - the classes that `__getattr__` makes
 
 __all__ = [
     "AuthenticationError",
@@ -68,6 +72,7 @@ __all__ = [
     "TooManyRequests",
     "Warning",
     "class_for_sqlstate",
+    "lookup",
     "server_error",
 ]
 
@@ -554,6 +559,75 @@ def class_for_sqlstate(sqlstate: str | None) -> type[DatabaseError]:
     return _BRANCH.get(sqlstate[:2], DatabaseError)
 
 
+#: names of classes -> SQLSTATE, once somebody asked; the classes made so far, by SQLSTATE
+_named: dict[str, str] = {}
+_made: dict[str, type[DatabaseError]] = {}
+
+
+def _names() -> dict[str, str]:
+    """Return the name of each SQLSTATE's class: the condition's, in capitals, as psycopg has it.
+
+    Conditions of success and warnings have none. A name that is there twice, for SQL's own routines
+    (class 2F) and foreign ones (38, 39), gets `Ext` in the latter; `InternalError_` is XX000.
+    """
+    if not _named:
+        from ._sqlstate import CONDITIONS
+
+        names = {}
+        for sqlstate, condition in CONDITIONS.items():
+            if sqlstate[:2] in ("00", "01"):
+                continue
+            name = "".join([word.capitalize() for word in condition.split("_")])
+            if name in names:
+                name += "Ext"
+            names[f"{name}_" if name in __all__ else name] = sqlstate
+        _named.update(names)
+    return _named
+
+
+def _make(name: str, sqlstate: str) -> type[DatabaseError]:
+    """Return the class of a SQLSTATE, made when it is first asked for: there are 240 of them."""
+    made = _made.get(sqlstate)
+    if made is None:
+        from ._sqlstate import CONDITIONS
+
+        about = f"SQLSTATE {sqlstate}: {CONDITIONS[sqlstate]}."
+        told = {"__module__": __name__, "__doc__": about, "sqlstate": sqlstate}
+        # Two threads may come at once; there must be one class.
+        made = _made.setdefault(sqlstate, type(name, (class_for_sqlstate(sqlstate),), told))
+        globals()[name] = made
+    return made
+
+
+def lookup(sqlstate: str) -> type[DatabaseError]:
+    """Return a SQLSTATE's own class: `lookup("23505") is UniqueViolation`.
+
+    Raises:
+        KeyError: PostgreSQL 18 has no such SQLSTATE, or it is none of an error.
+    """
+    made = _made.get(sqlstate)
+    if made is not None:
+        return made
+    for name, known in _names().items():
+        if known == sqlstate:
+            return _make(name, sqlstate)
+    raise KeyError(sqlstate)
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that is there
+
+    def __getattr__(name: str) -> type[DatabaseError]:
+        # Names that begin otherwise are asked for by Python and its tools all the time.
+        sqlstate = _names().get(name) if name[:1].isupper() else None
+        if sqlstate is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _make(name, sqlstate)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_names()})
+
+
 def server_error(diagnostics: Diagnostics) -> DatabaseError:
     """Return, not raise, the exception for an ErrorResponse.
 
@@ -565,4 +639,8 @@ def server_error(diagnostics: Diagnostics) -> DatabaseError:
         text += f"\nDETAIL:  {diagnostics.message_detail}"
     if diagnostics.message_hint:
         text += f"\nHINT:  {diagnostics.message_hint}"
-    return class_for_sqlstate(diagnostics.sqlstate)(text, diagnostics=diagnostics)
+    try:
+        kind = lookup(diagnostics.sqlstate or "")
+    except KeyError:
+        kind = class_for_sqlstate(diagnostics.sqlstate)
+    return kind(text, diagnostics=diagnostics)

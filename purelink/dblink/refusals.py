@@ -24,6 +24,7 @@ from ..errors import (
     NotSupportedError,
     OperationalError,
     ProgrammingError,
+    class_for_sqlstate,
     server_error,
 )
 
@@ -111,7 +112,7 @@ def notice(
 def link_error(diagnostics: Diagnostics) -> DatabaseError:
     """Return the `LinkError` of the class that the SQLSTATE decides."""
     plain = server_error(diagnostics)
-    return _LINKED[type(plain)](str(plain), diagnostics=diagnostics)
+    return _LINKED[class_for_sqlstate(diagnostics.sqlstate)](str(plain), diagnostics=diagnostics)
 
 
 # --- names as they may be shown -------------------------------------------------------------

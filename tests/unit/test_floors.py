@@ -35,6 +35,7 @@ def room(floor: float, may: str = "") -> Room:
 
 #: dotted name below purelink -> room; the longest fitting prefix counts
 ROOMS = {
+    "_conditions": room(0),
     "_sqlstate": room(0),
     "_version": room(0),
     "errors": room(0),
@@ -113,7 +114,7 @@ FAMILIES = [
         "dblink.default",
         "purelink.dblink",
     },
-    {"_sqlstate", "_version", "errors"},
+    {"_conditions", "_sqlstate", "_version", "errors"},
     {"cli", "testing", "__main__", "purelink", "purelink.testing", "purelink.pool", "pool"},
 ]
 

@@ -18,6 +18,7 @@ COMPILED = {".so", ".pyd", ".dll", ".dylib", ".a", ".o", ".c", ".h", ".cpp", ".p
 #: long file -> why it is not two
 LONG = {
     "purelink/errors.py": "a caller finds every exception and its tree in one place",
+    "purelink/_conditions.py": "generated: a line a class, for type checkers alone",
     "purelink/wire/backend.py": "all messages of one side on one page: the catalogue is looked up",
     "purelink/wire/frontend.py": "the same",
     "purelink/pumps/blocking.py": "one class whose methods are the wants; all else has moved out",
