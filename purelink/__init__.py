@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .aio import aconnect as aconnect
     from .connection import Connection as Connection
     from .connection import connect as connect
+    from .conversation.transacting import IsolationLevel as IsolationLevel
+    from .conversation.transacting import Rollback as Rollback
     from .cursors.aclient import AsyncCursor as AsyncCursor
     from .cursors.client import Cursor as Cursor
     from .cursors.dbapi import BINARY as BINARY
@@ -82,10 +84,12 @@ if TYPE_CHECKING:
     from .values.ranges import Range as Range
     from .wire.backend import Column as Column
     from .wire.session import Notification as Notification
+    from .xid import Xid as Xid
 
 _HOMES = {
     ".aio": ("AsyncConnection", "aconnect"),
     ".connection": ("Connection", "connect"),
+    ".conversation.transacting": ("IsolationLevel", "Rollback"),
     ".cursors.aclient": ("AsyncCursor",),
     ".cursors.client": ("Cursor",),
     ".cursors.dbapi": (
@@ -139,6 +143,7 @@ _HOMES = {
     ".values.ranges": ("Range",),
     ".wire.backend": ("Column",),
     ".wire.session": ("Notification",),
+    ".xid": ("Xid",),
 }
 #: modules that are there without being imported
 _MODULES = ("errors", "rows")

@@ -22,6 +22,7 @@ WRAPPED = (
     "AsyncStream",
     "AsyncCopyOut",
     "AsyncPipeline",
+    "AsyncTransaction",
     "async_generator",
 )
 
@@ -98,8 +99,8 @@ class Ran:
         except StopAsyncIteration:
             raise StopIteration from None
 
-    def __exit__(self, *error: Any) -> None:
-        self.door.run(self.inner.__aexit__(*error))
+    def __exit__(self, *error: Any) -> Any:
+        return self.door.run(self.inner.__aexit__(*error))
 
     def __iter__(self) -> Iterator[Any]:
         iterator = self.inner.__aiter__()

@@ -14,7 +14,6 @@ from ..errors import (
     Diagnostics,
     Error,
     LocalProtocolError,
-    OperationalError,
 )
 from ..values.bulk import best_formats, row_decoder
 from ..values.styles import Styles
@@ -25,7 +24,7 @@ from ..wire.dialogues import Batch
 from ..wire.session import Answer, Notification, Session
 from ..wire.startup import bounded
 from ..wire.wants import Aside, Close, Deliver, Dialogue, Limit, LimitExpired
-from . import querying
+from . import querying, transacting
 from .outcomes import result_of
 from .statements import CACHE_SIZE, Statements
 
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from .connect import Connected
     from .pipelining import Pipelining
     from .statements import Request
+    from .transacting import Transacting, TwoPhase
 
 __all__ = ["RECOVERY_SECONDS", "Talk"]
 
@@ -72,6 +72,8 @@ class Talk:
         session: the wire's. connected: where it is.
         statements: the cache of prepared statements.
         holder: what has the connection to itself between calls (an open stream …), or None.
+        begin: what begins a transaction. blocks: those that are open, innermost last.
+        two_phase: the two-phase transaction that is under way, or None.
         pipelining: the pipeline in whose block cursors queue what they execute, or None.
         undoing: what was asked since the last Sync is a transaction by itself, and only whole of
             use: a recovery rolls it back.
@@ -104,6 +106,9 @@ class Talk:
         self.statements = Statements(statement_cache_size, token, self.formats_for)
         self.holder: Holder | None = None
         self.pipelining: Pipelining | None = None
+        self.begin = b"BEGIN"
+        self.blocks: list[Transacting] = []
+        self.two_phase: TwoPhase | None = None
         self.undoing = False
         self._report = report
 
@@ -229,7 +234,7 @@ class Talk:
         self.statements.close_evicted(batch)
         if not self.autocommit and self.session.transaction_status == "I":
             begun = Answer()
-            batch.parse(begun, b"", b"BEGIN").bind(begun).execute(begun)
+            batch.parse(begun, b"", self.begin).bind(begun).execute(begun)
         return batch
 
     def script(self, sql: str) -> Dialogue[list[Result]]:
@@ -244,7 +249,7 @@ class Talk:
         text = session.text(sql, "the query")
         session.may_say(ord("Q"))
         if not self.autocommit and session.transaction_status == "I":
-            yield from self.command("BEGIN")
+            yield from self.command(self.begin.decode())
         data = dialogues.simple_query(session, text, self.decoder_for)
         yield from self.finish(data)
         answers = self.taken()
@@ -270,18 +275,9 @@ class Talk:
 
         Raises:
             DatabaseError: the server's error. OperationalError: the transaction had failed
-                before and was rolled back instead.
+                before and was rolled back instead. ProgrammingError: it is a block's.
         """
-        status = self.session.transaction_status
-        if self.session.closed:
-            raise self.session.gone()
-        if status == "I":
-            return
-        yield from self.command("COMMIT")
-        if status == "E":
-            raise OperationalError(
-                "the transaction had failed before, so COMMIT rolled it back", sqlstate="25P02"
-            )
+        return transacting.commit(self)
 
     def rollback(self) -> Dialogue[None]:
         """Roll the transaction back, if one is open. A lost connection has rolled it back.
@@ -289,10 +285,7 @@ class Talk:
         Raises:
             DatabaseError: the server's error.
         """
-        if self.session.closed:
-            raise self.session.gone()
-        if self.session.transaction_status != "I":
-            yield from self.command("ROLLBACK")
+        return transacting.rollback(self)
 
     def finish(self, data: bytes) -> Dialogue[None]:
         """Send data, and read until all is answered."""

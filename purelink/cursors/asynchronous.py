@@ -8,20 +8,25 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from ..conversation.transacting import tpc_begin, tpc_end, tpc_prepare, tpc_recover
 from ..errors import Error
 from ..rows import Other, Row
 from .aclient import AsyncCursor
 from .common import CursorFace
+from .transactions import AsyncTransaction
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from ..aio import AsyncConnection
     from ..conversation.cursoring import Parameters
     from ..conversation.talk import Holder
+    from ..conversation.transacting import IsolationLevel
     from ..rows import RowFactory
     from ..wire.wants import Dialogue
+    from ..xid import Xid
 
 __all__ = ["AsyncCursorMethods"]
 
@@ -49,6 +54,10 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
         async def close(self) -> None:
             """See `AsyncConnection.close`."""
 
+    @property
+    def _itself(self) -> AsyncConnection[Any]:
+        return self  # type: ignore[return-value]  # no other class has this part
+
     @overload
     def cursor(self) -> AsyncCursor[Row]: ...
 
@@ -72,11 +81,53 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
 
     async def commit(self) -> None:
         """As `Connection.commit`."""
-        await self.run(self._talk.commit())
+        await self.run(self._talk.commit(), None, self._talk.pipelining)
 
     async def rollback(self) -> None:
         """As `Connection.rollback`."""
-        await self.run(self._talk.rollback())
+        await self.run(self._talk.rollback(), None, self._talk.pipelining)
+
+    async def set_autocommit(self, value: bool) -> None:
+        """As `Connection.set_autocommit`."""
+        self.autocommit = value
+
+    async def set_isolation_level(self, value: IsolationLevel | int | str | None) -> None:
+        """As `Connection.set_isolation_level`."""
+        self.isolation_level = value
+
+    async def set_read_only(self, value: bool | None) -> None:
+        """As `Connection.set_read_only`."""
+        self.read_only = value
+
+    async def set_deferrable(self, value: bool | None) -> None:
+        """As `Connection.set_deferrable`."""
+        self.deferrable = value
+
+    def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> AsyncTransaction:
+        """As `Connection.transaction`."""
+        return AsyncTransaction(self._itself, savepoint_name, force_rollback=force_rollback)
+
+    async def tpc_begin(self, xid: Xid | str) -> None:
+        """As `Connection.tpc_begin`."""
+        await self.run(tpc_begin(self._talk, xid))
+
+    async def tpc_prepare(self) -> None:
+        """As `Connection.tpc_prepare`."""
+        await self.run(tpc_prepare(self._talk), None, self._talk.two_phase)
+
+    async def tpc_commit(self, xid: Xid | str | None = None) -> None:
+        """As `Connection.tpc_commit`."""
+        await self.run(tpc_end(self._talk, "COMMIT", xid), None, self._talk.two_phase)
+
+    async def tpc_rollback(self, xid: Xid | str | None = None) -> None:
+        """As `Connection.tpc_rollback`."""
+        await self.run(tpc_end(self._talk, "ROLLBACK", xid), None, self._talk.two_phase)
+
+    async def tpc_recover(self) -> list[Xid]:
+        """As `Connection.tpc_recover`."""
+        return await self.run(tpc_recover(self._talk))
 
     async def __aenter__(self) -> Self:
         return self

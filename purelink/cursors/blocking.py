@@ -8,20 +8,25 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from ..conversation.transacting import tpc_begin, tpc_end, tpc_prepare, tpc_recover
 from ..errors import Error
 from ..rows import Other, Row
 from .client import Cursor
 from .common import CursorFace
+from .transactions import Transaction
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from ..connection import Connection
     from ..conversation.cursoring import Parameters
     from ..conversation.talk import Holder
+    from ..conversation.transacting import IsolationLevel
     from ..rows import RowFactory
     from ..wire.wants import Dialogue
+    from ..xid import Xid
 
 __all__ = ["CursorMethods"]
 
@@ -48,6 +53,10 @@ class CursorMethods(CursorFace, Generic[Row]):
 
         def close(self) -> None:
             """See `Connection.close`."""
+
+    @property
+    def _itself(self) -> Connection[Any]:
+        return self  # type: ignore[return-value]  # no other class has this part
 
     @overload
     def cursor(self) -> Cursor[Row]: ...
@@ -77,11 +86,76 @@ class CursorMethods(CursorFace, Generic[Row]):
 
     def commit(self) -> None:
         """Commit the transaction, if one is open. Raises as `query`."""
-        self.run(self._talk.commit())
+        self.run(self._talk.commit(), None, self._talk.pipelining)
 
     def rollback(self) -> None:
         """Roll the transaction back, if one is open. Raises as `query`."""
-        self.run(self._talk.rollback())
+        self.run(self._talk.rollback(), None, self._talk.pipelining)
+
+    def set_autocommit(self, value: bool) -> None:
+        """Set `autocommit`: for code that is the same on both faces."""
+        self.autocommit = value
+
+    def set_isolation_level(self, value: IsolationLevel | int | str | None) -> None:
+        """Set `isolation_level`."""
+        self.isolation_level = value
+
+    def set_read_only(self, value: bool | None) -> None:
+        """Set `read_only`."""
+        self.read_only = value
+
+    def set_deferrable(self, value: bool | None) -> None:
+        """Set `deferrable`."""
+        self.deferrable = value
+
+    def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Transaction:
+        """Return a block for `with`: committed when it is left, rolled back by an exception.
+
+        Where a transaction is open already the block is a savepoint in it. Blocks nest. To roll one
+        back without an exception outside raise `purelink.Rollback`.
+
+        Args:
+            savepoint_name: None: one of our own.
+            force_rollback: roll back in any case, as tests like it.
+        """
+        return Transaction(self._itself, savepoint_name, force_rollback=force_rollback)
+
+    def tpc_begin(self, xid: Xid | str) -> None:
+        """Begin a two-phase transaction.
+
+        Args:
+            xid: made by `xid`; or any text, which is PostgreSQL's own ID then.
+
+        Raises: as `query`; ProgrammingError: a transaction is open, or it is autocommit.
+        """
+        self.run(tpc_begin(self._talk, xid))
+
+    def tpc_prepare(self) -> None:
+        """Do the first phase: from here on it survives us; nothing else can be said before the end.
+
+        Raises: as `query`; ProgrammingError: `tpc_begin` was not called before.
+        """
+        self.run(tpc_prepare(self._talk), None, self._talk.two_phase)
+
+    def tpc_commit(self, xid: Xid | str | None = None) -> None:
+        """Do the second phase; of a transaction that was not prepared, both in one.
+
+        Args:
+            xid: one that `tpc_recover` told of; None: this connection's own.
+
+        Raises: as `query`; ProgrammingError: there is none, or (with `xid`) a transaction is open.
+        """
+        self.run(tpc_end(self._talk, "COMMIT", xid), None, self._talk.two_phase)
+
+    def tpc_rollback(self, xid: Xid | str | None = None) -> None:
+        """Roll back a two-phase transaction, prepared or not. As `tpc_commit` otherwise."""
+        self.run(tpc_end(self._talk, "ROLLBACK", xid), None, self._talk.two_phase)
+
+    def tpc_recover(self) -> list[Xid]:
+        """Return the IDs of the server's prepared transactions. Raises: as `query`."""
+        return self.run(tpc_recover(self._talk))
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import errors
+from ..conversation.transacting import IsolationLevel, begin_text, level_of
 from ..face import Face
+from ..xid import Xid
 
 if TYPE_CHECKING:
     from ..rows import RowFactory
@@ -33,9 +35,64 @@ class CursorFace(Face):
 
     cursor_factory: Any
 
+    _isolation_level: IsolationLevel | None = None
+    _read_only: bool | None = None
+    _deferrable: bool | None = None
+
     def furnish(self, row_factory: RowFactory[Any] | None, cursor_factory: Any = None) -> None:
         """Set what cursors make of rows, and their class; None: what there was."""
         if row_factory is not None:
             self.row_factory = row_factory
         if cursor_factory is not None:
             self.cursor_factory = cursor_factory
+
+    # -- transactions -----------------------------------------------------------------------
+
+    @property
+    def isolation_level(self) -> IsolationLevel | None:
+        """Of the transactions that we begin; None: the server's default.
+
+        It can be set to an `IsolationLevel`, its number, or SQL's words, between transactions.
+        """
+        return self._isolation_level
+
+    @isolation_level.setter
+    def isolation_level(self, value: IsolationLevel | int | str | None) -> None:
+        self._characterise("isolation_level", level_of(value))
+
+    @property
+    def read_only(self) -> bool | None:
+        """Whether transactions that we begin may not write; None: the server's default."""
+        return self._read_only
+
+    @read_only.setter
+    def read_only(self, value: bool | None) -> None:
+        self._characterise("read_only", None if value is None else bool(value))
+
+    @property
+    def deferrable(self) -> bool | None:
+        """Whether serializable read-only transactions wait so as not to fail; None: the default."""
+        return self._deferrable
+
+    @deferrable.setter
+    def deferrable(self, value: bool | None) -> None:
+        self._characterise("deferrable", None if value is None else bool(value))
+
+    def _characterise(self, name: str, value: Any) -> None:
+        if self.in_transaction:
+            raise errors.InterfaceError(
+                f"{name} cannot be changed inside a transaction: commit or roll back first"
+            )
+        setattr(self, f"_{name}", value)
+        self._talk.begin = begin_text(self._isolation_level, self._read_only, self._deferrable)
+
+    def xid(self, format_id: int, gtrid: str, bqual: str) -> Xid:
+        """Return a transaction ID for the `tpc_` methods.
+
+        Args:
+            format_id: 0 to 2147483647. gtrid, bqual: printable ASCII, 64 characters at most.
+
+        Raises:
+            ProgrammingError: a part is out of these bounds.
+        """
+        return Xid.made(format_id, gtrid, bqual)

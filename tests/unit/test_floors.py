@@ -46,6 +46,7 @@ ROOMS = {
     "rows": room(2),
     "networks": room(1),
     "policy": room(2, "threading"),
+    "xid": room(2),
     "result": room(2),
     "arrow": room(2),
     "pool.entries": room(2),

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from purelink import aio, arequests, connection, requests
-from purelink.cursors import aclient, client
+from purelink.cursors import aclient, client, transactions
 from purelink.pool import aio as pool_aio
 from purelink.pool import blocking as pool_blocking
 
 PAIRS = [
     (connection.Connection, aio.AsyncConnection),
     (client.Cursor, aclient.AsyncCursor),
+    (transactions.Transaction, transactions.AsyncTransaction),
     (requests.Stream, arequests.AsyncStream),
     (requests.CopyOut, arequests.AsyncCopyOut),
     (requests.Pipeline, arequests.AsyncPipeline),
