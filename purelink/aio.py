@@ -23,6 +23,7 @@ from .errors import Error, InterfaceError, LocalProtocolError, Timeout
 from .face import limit_of, plan_for, tracing
 from .pumps.asynchronous import AsyncPump
 from .rows import Row
+from .values.styles import odd_policy
 from .wire.tracing import Trace
 from .wire.wants import Limit, LimitExpired
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .policy import ConnectPolicy
     from .result import Result
     from .rows import RowFactory
+    from .values.styles import OddValues
     from .wire.session import Notification
     from .wire.wants import Dialogue
 
@@ -56,12 +58,14 @@ async def aconnect(
     row_factory: RowFactory[Row] | None = None,
     cursor_factory: Any = None,
     policy: ConnectPolicy | None = None,
+    odd_values: OddValues = "error",
     **keywords: Any,
 ) -> AsyncConnection[Row]:
     """Open a connection on the running loop; arguments and errors as `connect`.
 
     `password` may also be an async callable.
     """
+    odd_policy(odd_values)
     plan = plan_for(conninfo, keywords, policy=policy)
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
     opened: AsyncConnection[Row] = await AsyncConnection.open(
@@ -72,6 +76,7 @@ async def aconnect(
         statement_cache_size=statement_cache_size,
     )
     opened.furnish(row_factory, cursor_factory)
+    opened.odd_values = odd_values
     return opened
 
 

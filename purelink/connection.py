@@ -24,6 +24,7 @@ from .face import limit_of, plan_for, tracing
 from .pumps.blocking import BlockingPump
 from .requests import CopyOut, Pipeline, Stream
 from .rows import Row
+from .values.styles import odd_policy
 from .wire.tracing import Trace
 from .wire.wants import Limit, LimitExpired
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .policy import ConnectPolicy
     from .result import Result
     from .rows import RowFactory
+    from .values.styles import OddValues
     from .wire.session import Notification
     from .wire.wants import Dialogue
 
@@ -58,6 +60,7 @@ def connect(
     row_factory: RowFactory[Row] | None = None,
     cursor_factory: Any = None,
     policy: ConnectPolicy | None = None,
+    odd_values: OddValues = "error",
     **keywords: Any,
 ) -> Connection[Row]:
     """Open a connection.
@@ -66,6 +69,7 @@ def connect(
         conninfo: key/value string or URI, as libpq reads it.
         autocommit: False: a transaction begins with the first statement.
         statement_cache_size: statements kept prepared at most; 0: none ever is.
+        odd_values: what becomes of values that Python cannot hold, see `Connection.odd_values`.
         timeout: seconds for the whole of it, whatever the number of hosts; None: only
             `connect_timeout` counts, for each address.
         trace: a file that every message is written to, from the first one on, as by
@@ -83,6 +87,7 @@ def connect(
         Timeout: `timeout` ran out.
         PolicyError: the policy does not allow it.
     """
+    odd_policy(odd_values)
     plan = plan_for(conninfo, keywords, policy=policy)
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
     opened: Connection[Row] = Connection.open(
@@ -93,6 +98,7 @@ def connect(
         statement_cache_size=statement_cache_size,
     )
     opened.furnish(row_factory, cursor_factory)
+    opened.odd_values = odd_values
     return opened
 
 

@@ -19,6 +19,7 @@ from .errors import InterfaceError, Timeout
 from .pumps.channel import timestamp
 from .rows import tuple_row
 from .surroundings import gather
+from .values.styles import odd_policy
 from .wire.auth import MAX_ITERATIONS
 from .wire.tracing import Trace
 from .wire.wants import Limit
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .errors import Diagnostics
     from .policy import ConnectPolicy
     from .rows import RowFactory
+    from .values.styles import OddValues
     from .wire.session import Notification
 
 __all__ = ["Face", "log", "plan_for", "tracing"]
@@ -304,6 +306,21 @@ class Face:
                 "autocommit cannot be changed inside a transaction: commit or roll back first"
             )
         self._talk.autocommit = value
+
+    @property
+    def odd_values(self) -> OddValues:
+        """What becomes of values that Python's class for their type cannot hold; may be set.
+
+        Infinite dates, BC, years after 9999, 24:00, months in intervals: "error" raises `DataError`
+        and leaves the connection in step; "text" gives PostgreSQL's text as `str`; "exact" gives
+        what `purelink.types` has for them, which is sent back unchanged.
+        """
+        return self._talk.odd_values
+
+    @odd_values.setter
+    def odd_values(self, value: OddValues) -> None:
+        self._talk.odd_values = odd_policy(value)
+        self._talk.session.changes += 1  # decoders at hand were made for the policy before
 
     @property
     def transaction_status(self) -> str:

@@ -30,6 +30,7 @@ from .statements import CACHE_SIZE, Statements
 
 if TYPE_CHECKING:
     from ..result import Result
+    from ..values.styles import OddValues
     from ..wire.backend import Column
     from ..wire.session import RowDecoder
     from .connect import Connected
@@ -79,6 +80,7 @@ class Talk:
             use: a recovery rolls it back.
         notice_handlers: called with each notice's Diagnostics; notification_handlers: with each
             Notification. A handler that raises is reported to `report`, the rest go on.
+        registry: its decoders. odd_values: what becomes of values that Python cannot hold.
         notifications: those that no handler took, in order; `notifications_lost`: how many of
             them were dropped because nobody took them out.
         outcome: of the last recovery: "cancelled", "completed" or "unknown".
@@ -97,6 +99,7 @@ class Talk:
         self.session: Session = connected.session
         self.autocommit = autocommit
         self.registry = Registry()
+        self.odd_values: OddValues = "error"
         self.notice_handlers: list[Callable[[Diagnostics], object]] = []
         self.notification_handlers: list[Callable[[Notification], object]] = []
         self.notifications: deque[Notification] = deque()
@@ -201,7 +204,10 @@ class Talk:
         """Return the session's reported output styles."""
         get = self.session.parameters.get
         return Styles(
-            get("DateStyle", "ISO, MDY"), get("IntervalStyle", "postgres"), get("TimeZone", "GMT")
+            get("DateStyle", "ISO, MDY"),
+            get("IntervalStyle", "postgres"),
+            get("TimeZone", "GMT"),
+            self.odd_values,
         )
 
     # -- queries ----------------------------------------------------------------------------

@@ -36,6 +36,8 @@ __all__ = ["Reading", "Rows"]
 
 #: A result with no more rows than this is read to its end before it is handed out.
 AT_ONCE = 2048
+#: interval and its array: months are no error here, whatever the connection's policy says
+_INTERVALS = (1186, 1187)
 
 
 class Reading:
@@ -152,6 +154,8 @@ class Reading:
         return text_row_decoder(columns)
 
     def _as_sent(self, columns: tuple[RemoteColumn, ...]) -> bool:
+        if any(column.type_oid in _INTERVALS for column in columns):
+            return False
         return self.declared is None or (
             len(self.declared) == len(columns)
             and all(
@@ -166,7 +170,14 @@ class Reading:
         styles = talk.styles()
         if self.declared is not None:
             return _converter([input_function(c.oid, c.typmod, styles) for c in self.declared])
-        return _converter([talk.registry.text_decoder(c.type_oid, styles) for c in columns])
+        return _converter(
+            [
+                input_function(c.type_oid, -1, styles)
+                if c.type_oid in _INTERVALS
+                else talk.registry.text_decoder(c.type_oid, styles)
+                for c in columns
+            ]
+        )
 
     def _read(self, arrived: list[tuple[Any, ...]]) -> None:
         assert self._convert is not None

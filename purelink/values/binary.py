@@ -10,13 +10,16 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING, Callable
 
-from ..errors import DataError
+from ..errors import DataError, InterfaceError
 from . import oids
 from .faults import malformed, unholdable
+from .styles import DEFAULT_STYLES
 
 if TYPE_CHECKING:
     from datetime import time
     from decimal import Decimal
+
+    from .styles import Styles
 
 __all__ = ["BinaryDecoder", "binary_decoder"]
 
@@ -28,13 +31,20 @@ _INT64 = Struct(">q")
 _UINT32 = Struct(">I")
 
 
-def binary_decoder(oid: int, *, encoding: str = "utf-8", errors: str = "strict") -> BinaryDecoder:
+def binary_decoder(
+    oid: int,
+    *,
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    styles: Styles = DEFAULT_STYLES,
+) -> BinaryDecoder:
     """Return the function that turns one binary value of type `oid` into Python.
 
     Args:
         oid: the type; one without a binary decoder here gives the bytes as they are.
         encoding: Python's codec for client_encoding.
         errors: its error handler.
+        styles: the session's zone, and the policy for odd values.
 
     The function raises `DataError` (22P03 malformed, 22008 what Python cannot hold).
     """
@@ -44,19 +54,21 @@ def binary_decoder(oid: int, *, encoding: str = "utf-8", errors: str = "strict")
         return _text(oids.kind_name(oid), encoding, errors)
     if oid in _MAKERS:
         return _MAKERS[oid]()
+    if oid in _STYLED:
+        return _STYLED[oid](styles)
     if oid in (oids.JSON, oids.JSONB):
         return _json(oid, encoding, errors)
     element = oids.ELEMENT_OF.get(oid) or _VECTORS.get(oid)
     if element:
         from .arrays import binary_array_decoder
 
-        decode = binary_decoder(element, encoding=encoding, errors=errors)
+        decode = binary_decoder(element, encoding=encoding, errors=errors, styles=styles)
         return binary_array_decoder(oids.kind_name(oid), element, decode)
     built_in = oids.TYPES.get(oid)
     if built_in is not None and built_in.subtype:
         from . import ranges
 
-        bound = binary_decoder(built_in.subtype, encoding=encoding, errors=errors)
+        bound = binary_decoder(built_in.subtype, encoding=encoding, errors=errors, styles=styles)
         single = ranges.binary_range_decoder(built_in.sql, bound)
         if built_in.sort == "r":
             return single
@@ -201,52 +213,70 @@ def _uuid() -> BinaryDecoder:
     return decode_uuid
 
 
-#: what the outermost values of int32 and int64 mean in dates and timestamps
-_ENDS = {
-    b"\x7f\xff\xff\xff": "infinity",
-    b"\x80\0\0\0": "-infinity",
-    b"\x7f" + b"\xff" * 7: "infinity",
-    b"\x80" + b"\0" * 7: "-infinity",
-}
-
-
-def _date() -> BinaryDecoder:
+def _date(styles: Styles) -> BinaryDecoder:
     from datetime import date
 
     epoch = date(2000, 1, 1).toordinal()
 
-    def decode_date(value: bytes) -> date:
+    def decode_date(value: bytes) -> object:
         if len(value) != 4:
             raise malformed("date", value)
         days = _INT32.unpack(value)[0]
         try:
             return date.fromordinal(epoch + days)
         except (ValueError, OverflowError):
-            shown = _ENDS.get(value) or f"{days} days from 2000-01-01"
-            raise unholdable("date", shown, "datetime.date") from None
+            return _odd("date", value, days, styles)
 
     return decode_date
 
 
-def _time(value: bytes) -> time:
-    if len(value) != 8:
-        raise malformed("time", value)
-    return _clock(_INT64.unpack(value)[0], "time", value)
+def _odd(kind: str, value: bytes, number: int, styles: Styles) -> object:
+    """Return what the policy makes of a date or timestamp that is none of Python's."""
+    from . import exact
+
+    make = {"date": exact.Date, "timestamp": exact.Timestamp, "timestamptz": exact.TimestampTZ}[
+        kind
+    ]
+    try:
+        found = make(number)
+    except InterfaceError:
+        raise malformed(kind, value) from None
+    if styles.odd_values == "error":
+        holder = "datetime.date" if kind == "date" else "datetime.datetime"
+        raise unholdable(kind, str(found), holder)
+    return str(found) if styles.odd_values == "text" else found
+
+
+def _time(styles: Styles) -> BinaryDecoder:
+    from .datetimes import midnight
+
+    def decode_time(value: bytes) -> object:
+        if len(value) != 8:
+            raise malformed("time", value)
+        micros = _INT64.unpack(value)[0]
+        if micros == _DAY:
+            return midnight("time", "24:00:00", None, styles.odd_values)
+        return _clock(micros, "time", value)
+
+    return decode_time
+
+
+_DAY = 86_400_000_000
 
 
 def _clock(micros: int, kind: str, value: bytes) -> time:
     from datetime import time
 
     seconds, part = divmod(micros, 1_000_000)
-    if seconds == 86_400 and not part:
-        raise unholdable(kind, "24:00:00", "datetime.time")
     if not 0 <= seconds < 86_400:
         raise malformed(kind, value)
     return time(seconds // 3600, seconds // 60 % 60, seconds % 60, part)
 
 
-def _timetz() -> BinaryDecoder:
+def _timetz(styles: Styles) -> BinaryDecoder:
     from datetime import timedelta, timezone
+
+    from .datetimes import midnight
 
     layout = Struct(">qi")
 
@@ -254,48 +284,56 @@ def _timetz() -> BinaryDecoder:
         if len(value) != 12:
             raise malformed("timetz", value)
         micros, west = layout.unpack(value)
-        if abs(west) >= 86_400:
+        if abs(west) >= 57_600:
             raise malformed("timetz", value)
+        if micros == _DAY:
+            from .exact import TimeTZ
+
+            return midnight("timetz", str(TimeTZ(_DAY, -west)), -west, styles.odd_values)
         clock = _clock(micros, "timetz", value)
         return clock.replace(tzinfo=timezone(timedelta(0, -west)))
 
     return decode_timetz
 
 
-def _timestamp(kind: str, *, zoned: bool) -> BinaryDecoder:
+def _timestamp(kind: str, styles: Styles) -> BinaryDecoder:
     from datetime import datetime, timedelta, timezone
 
-    epoch = datetime(2000, 1, 1, tzinfo=timezone.utc if zoned else None)
+    from .datetimes import named_zone
 
-    def decode_timestamp(value: bytes) -> datetime:
+    zoned = kind == "timestamptz"
+    epoch = datetime(2000, 1, 1, tzinfo=timezone.utc if zoned else None)
+    local = named_zone(styles.timezone) if zoned else None
+
+    def decode_timestamp(value: bytes) -> object:
         if len(value) != 8:
             raise malformed(kind, value)
         micros = _INT64.unpack(value)[0]
         try:
-            return epoch + timedelta(0, 0, micros)
+            found = epoch + timedelta(0, 0, micros)
         except OverflowError:
-            shown = _ENDS.get(value) or f"{micros} microseconds from 2000-01-01"
-            raise unholdable(kind, shown, "datetime.datetime") from None
+            return _odd(kind, value, micros, styles)
+        if local is None:
+            return found
+        try:
+            return found.astimezone(local)
+        except (OverflowError, ValueError):  # at the very ends of Python's years
+            return found
 
     return decode_timestamp
 
 
-def _interval() -> BinaryDecoder:
+def _interval(styles: Styles) -> BinaryDecoder:
     from .interval import span
 
     layout = Struct(">qii")
-    infinities = {
-        ((1 << 63) - 1, (1 << 31) - 1, (1 << 31) - 1): "infinity",
-        (-(1 << 63), -(1 << 31), -(1 << 31)): "-infinity",
-    }
+    policy = styles.odd_values
 
     def decode_interval(value: bytes) -> object:
         if len(value) != 16:
             raise malformed("interval", value)
-        fields = layout.unpack(value)
-        if fields in infinities:
-            raise unholdable("interval", infinities[fields], "timedelta")
-        return span(fields[2], fields[1], fields[0])
+        micros, days, months = layout.unpack(value)
+        return span(months, days, micros, policy)
 
     return decode_interval
 
@@ -380,12 +418,6 @@ _MAKERS: dict[int, Callable[[], BinaryDecoder]] = {
     oids.BYTEA: lambda: bytes,
     oids.NUMERIC: _numeric,
     oids.UUID: _uuid,
-    oids.DATE: _date,
-    oids.TIME: lambda: _time,
-    oids.TIMETZ: _timetz,
-    oids.TIMESTAMP: lambda: _timestamp("timestamp", zoned=False),
-    oids.TIMESTAMPTZ: lambda: _timestamp("timestamptz", zoned=True),
-    oids.INTERVAL: _interval,
     oids.INET: lambda: _network(oids.INET),
     oids.CIDR: lambda: _network(oids.CIDR),
     oids.BIT: lambda: _bits("bit"),
@@ -394,4 +426,14 @@ _MAKERS: dict[int, Callable[[], BinaryDecoder]] = {
     oids.PG_LSN: lambda: _pg_lsn,
     829: lambda: _macaddr("macaddr", 6),
     774: lambda: _macaddr("macaddr8", 8),
+}
+
+#: types whose Python value depends on the session's zone, or on the policy for odd values
+_STYLED: dict[int, Callable[[Styles], BinaryDecoder]] = {
+    oids.DATE: _date,
+    oids.TIME: _time,
+    oids.TIMETZ: _timetz,
+    oids.TIMESTAMP: lambda styles: _timestamp("timestamp", styles),
+    oids.TIMESTAMPTZ: lambda styles: _timestamp("timestamptz", styles),
+    oids.INTERVAL: _interval,
 }

@@ -55,7 +55,7 @@ def column_converter(
     if format:
         from .binary import binary_decoder
 
-        single = binary_decoder(oid, encoding=encoding, errors=errors)
+        single = binary_decoder(oid, encoding=encoding, errors=errors, styles=styles)
         return Converter(single, lambda values: [single(value) for value in values])
     decoder = registry.text_decoder(oid, styles)
     converter = text_converter(kind, decoder, encoding, errors)

@@ -39,7 +39,7 @@ def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecode
         return lambda values, _: one_by_one(values)
     if oid in _MAKERS:
         quick = _MAKERS[oid]()
-    elif oid in _SHAPES and styles.output == "iso":
+    elif oid in _SHAPES and styles.output == "iso" and not _local(oid, styles):
         quick = _moments(oid)
     else:
         return lambda values, _: one_by_one(values)
@@ -51,6 +51,15 @@ def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecode
             return one_by_one(values)
 
     return decode
+
+
+def _local(oid: int, styles: Styles) -> bool:
+    """Tell whether a timestamptz is to be told in a zone that is not UTC."""
+    if oid != oids.TIMESTAMPTZ:
+        return False
+    from .datetimes import named_zone
+
+    return named_zone(styles.timezone) is not None
 
 
 def decoded(decode: ColumnDecoder, column: Cut) -> Sequence[object]:

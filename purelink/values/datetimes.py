@@ -2,7 +2,8 @@
 
 Floor 1, pure; loaded with the first date or time. ISO is read at speed; the other styles
 are read exactly as the reported DateStyle says, so that day and month are never guessed.
-What Python cannot hold (infinity, BC, years after 9999, 24:00) is a `DataError` that says so.
+What Python cannot hold (infinity, BC, years after 9999, 24:00) goes by `Styles.odd_values`.
+A timestamptz is told in the session's zone: a `ZoneInfo` where the zone has a name.
 """
 
 from __future__ import annotations
@@ -10,21 +11,23 @@ from __future__ import annotations
 import re
 import sys
 from datetime import date, datetime, time, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .faults import malformed, unholdable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
 
     from .styles import Styles
 
 __all__ = [
     "date_decoder",
-    "decode_time",
-    "decode_timetz",
+    "named_zone",
+    "time_decoder",
     "timestamp_decoder",
     "timestamptz_decoder",
+    "timetz_decoder",
     "zone",
 ]
 
@@ -35,12 +38,6 @@ _ISO_STAMP = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d) {_TIME}", re.ASCII)
 _ISO_STAMPTZ = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d) {_TIME}{_ZONE}", re.ASCII)
 _TIME_ONLY = re.compile(_TIME, re.ASCII)
 _TIMETZ_ONLY = re.compile(_TIME + _ZONE, re.ASCII)
-# sound values that no class of Python's holds: infinities, BC, five and more digits of year
-_ODD = re.compile(
-    r"-?infinity|.*[0-9] BC|[0-9]{5,7}-[0-9]{2}-[0-9]{2}( .*)?"
-    r"|[0-9]{2}[-/.][0-9]{2}[-/.][0-9]{5,7}( .*)?|[A-Z].* [0-9]{5,7}( .*)?"
-)
-
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = {name: number for number, name in enumerate(_MONTHS, 1)}
 _UNIVERSAL = ("UTC", "GMT", "UCT", "Z")
@@ -67,99 +64,172 @@ def zone(text: str) -> timezone:
     return found
 
 
-def _refusal(kind: str, text: str, holder: str) -> Exception:
-    if len(text) < 64 and _ODD.fullmatch(text):
-        return unholdable(kind, text, holder)
-    return malformed(kind, text)
+#: names of UTC, for which `timezone.utc` stands
+_UTC = frozenset(
+    f"{area}{name}"
+    for area in ("", "Etc/")
+    for name in ("UTC", "GMT", "UCT", "Zulu", "Universal", "GMT0", "GMT+0", "GMT-0", "Greenwich")
+)
+_named: dict[str, tzinfo | None] = {}
+
+
+def named_zone(name: str) -> tzinfo | None:
+    """Return the `ZoneInfo` of a TimeZone setting; None for UTC, and where Python knows none."""
+    if name in _UTC:
+        return None
+    if name not in _named:
+        if len(_named) >= 256:  # names come from the server
+            _named.clear()
+        _named[name] = _zone_info(name)
+    return _named[name]
+
+
+def _zone_info(name: str) -> tzinfo | None:
+    if len(name) > 64 or name[:1] in ("", "<", "-", "+"):
+        return None
+    try:
+        from zoneinfo import ZoneInfo
+
+        return ZoneInfo(name)
+    except (ImportError, ValueError, KeyError, OSError):  # no such name, or no data about zones
+        return None
+
+
+def _odd(kind: str, text: str, holder: str, styles: Styles) -> Any:
+    """Return what the policy makes of a value that is none of Python's.
+
+    Raises:
+        DataError: malformed (22P02); or the policy is "error" (22008).
+    """
+    from .exact import read_moment
+
+    found = read_moment(kind, text, styles)
+    if found is None:
+        raise malformed(kind, text)
+    if styles.odd_values == "error":
+        raise unholdable(kind, text, holder)
+    return text if styles.odd_values == "text" else found
 
 
 def _micros(digits: str | None) -> int:
     return int(digits.ljust(6, "0")) if digits else 0
 
 
-def decode_time(text: str) -> time:
-    """Decode `12:34:56.789`.
+def time_decoder(styles: Styles) -> Callable[[str], Any]:
+    """Return the decoder of `12:34:56.789`.
+
+    Raises (the decoder):
+        DataError: malformed (22P02), or `24:00:00` where the policy is "error" (22008).
+    """
+
+    def decode_time(text: str) -> Any:
+        match = _TIME_ONLY.fullmatch(text)
+        if match is not None:
+            hour, minute, second, part = match.groups()
+            try:
+                return time(int(hour), int(minute), int(second), _micros(part))
+            except ValueError:
+                if text == "24:00:00":
+                    return midnight("time", text, None, styles.odd_values)
+        raise malformed("time", text)
+
+    return decode_time
+
+
+def midnight(kind: str, text: str, offset: int | None, policy: str) -> Any:
+    """Return what the policy makes of 24:00:00, with the seconds east of UTC or without.
 
     Raises:
-        DataError: malformed (22P02), or `24:00:00` (22008).
+        DataError: the policy is "error" (22008).
     """
-    match = _TIME_ONLY.fullmatch(text)
-    if match is not None:
-        hour, minute, second, part = match.groups()
-        try:
-            return time(int(hour), int(minute), int(second), _micros(part))
-        except ValueError:
-            if text == "24:00:00":
-                raise unholdable("time", text, "datetime.time") from None
-    raise malformed("time", text)
+    if policy == "error":
+        raise unholdable(kind, text, "datetime.time")
+    if policy == "text":
+        return text
+    from .exact import Time, TimeTZ
+
+    return Time(86_400_000_000) if offset is None else TimeTZ(86_400_000_000, offset)
 
 
-def decode_timetz(text: str) -> time:
-    """Decode `12:34:56+05:30`.
+def timetz_decoder(styles: Styles) -> Callable[[str], Any]:
+    """Return the decoder of `12:34:56+05:30`; errors as `time_decoder`."""
 
-    Raises:
-        DataError: malformed (22P02), or `24:00:00` (22008).
-    """
-    match = _TIMETZ_ONLY.fullmatch(text)
-    if match is not None:
-        hour, minute, second, part, offset = match.groups()
-        try:
-            return time(int(hour), int(minute), int(second), _micros(part), zone(offset))
-        except ValueError:
-            if text.startswith("24:00:00"):
-                raise unholdable("timetz", text, "datetime.time") from None
-    raise malformed("timetz", text)
+    def decode_timetz(text: str) -> Any:
+        match = _TIMETZ_ONLY.fullmatch(text)
+        if match is not None:
+            hour, minute, second, part, offset = match.groups()
+            try:
+                return time(int(hour), int(minute), int(second), _micros(part), zone(offset))
+            except ValueError:
+                if text.startswith("24:00:00") and len(text) < 18 and part is None:
+                    east = zone(offset).utcoffset(None)
+                    return midnight("timetz", text, int(east.total_seconds()), styles.odd_values)
+        raise malformed("timetz", text)
+
+    return decode_timetz
 
 
-def date_decoder(styles: Styles) -> Callable[[str], date]:
+def date_decoder(styles: Styles) -> Callable[[str], Any]:
     """Return the decoder of `date` for a DateStyle."""
     read = _iso_date if styles.output == "iso" else _other_date(styles)
 
-    def decode_date(text: str) -> date:
+    def decode_date(text: str) -> Any:
         try:
             return read(text)
         except ValueError:
-            raise _refusal("date", text, "datetime.date") from None
+            return _odd("date", text, "datetime.date", styles)
 
     return decode_date
 
 
-def timestamp_decoder(styles: Styles) -> Callable[[str], datetime]:
+def timestamp_decoder(styles: Styles) -> Callable[[str], Any]:
     """Return the decoder of `timestamp` for a DateStyle: naive datetimes."""
     read: Callable[[str], datetime]
     if styles.output == "iso":
         read = _iso_stamp_liberal if _LIBERAL else _iso_stamp
     else:
-        read = _other_stamp(styles, zoned=False)
+        read = _other_stamp(styles, None)
 
-    def decode_timestamp(text: str) -> datetime:
+    def decode_timestamp(text: str) -> Any:
         try:
             return read(text)
         except ValueError:
-            raise _refusal("timestamp", text, "datetime.datetime") from None
+            return _odd("timestamp", text, "datetime.datetime", styles)
 
     return decode_timestamp
 
 
-def timestamptz_decoder(styles: Styles) -> Callable[[str], datetime]:
-    """Return the decoder of `timestamptz` for a DateStyle: datetimes with a fixed offset.
+def timestamptz_decoder(styles: Styles) -> Callable[[str], Any]:
+    """Return the decoder of `timestamptz` for a DateStyle: datetimes in the session's zone.
 
     In the styles other than ISO the server prints a zone's abbreviation, which names no
-    certain offset: only UTC and GMT are read, the rest is a `DataError`.
+    certain offset: one that the session's zone has at that moment is read, and UTC and GMT; the
+    rest is a `DataError`.
     """
+    local = named_zone(styles.timezone)
     read: Callable[[str], datetime]
     if styles.output == "iso":
         read = _iso_stamptz_liberal if _LIBERAL else _iso_stamptz
     else:
-        read = _other_stamp(styles, zoned=True)
+        read = _other_stamp(styles, local or timezone.utc)
 
-    def decode_timestamptz(text: str) -> datetime:
+    def decode_timestamptz(text: str) -> Any:
         try:
             return read(text)
         except ValueError:
-            raise _refusal("timestamptz", text, "datetime.datetime") from None
+            return _odd("timestamptz", text, "datetime.datetime", styles)
 
-    return decode_timestamptz
+    if local is None:
+        return decode_timestamptz
+
+    def decode_local(text: str) -> Any:
+        found = decode_timestamptz(text)
+        try:
+            return found.astimezone(local) if type(found) is datetime else found
+        except (OverflowError, ValueError):  # at the very ends of Python's years
+            return found
+
+    return decode_local
 
 
 def _iso_date(text: str) -> date:
@@ -229,9 +299,13 @@ def _other_date(styles: Styles) -> Callable[[str], date]:
     return read
 
 
-def _other_stamp(styles: Styles, *, zoned: bool) -> Callable[[str], datetime]:
-    """Return the reader of timestamps in the styles other than ISO; ValueError if not so."""
-    offset = r"(?: ?([A-Za-z]{1,8}|[+-]\d\d(?::\d\d(?::\d\d)?)?))" if zoned else "()"
+def _other_stamp(styles: Styles, local: tzinfo | None) -> Callable[[str], datetime]:
+    """Return the reader of timestamps in the styles other than ISO; ValueError if not so.
+
+    Args:
+        local: the session's zone, for timestamps with one; None: without.
+    """
+    offset = r"(?: ?([A-Za-z]{1,8}|[+-]\d\d(?::\d\d(?::\d\d)?)?))" if local else "()"
     if styles.output == "postgres":
         calendar = r"(\d\d) ([A-Z][a-z]{2})" if styles.day_first else r"([A-Z][a-z]{2}) (\d\d)"
         pattern = re.compile(rf"[A-Z][a-z]{{2}} {calendar} {_TIME} (\d{{4}}){offset}", re.ASCII)
@@ -251,7 +325,7 @@ def _other_stamp(styles: Styles, *, zoned: bool) -> Callable[[str], datetime]:
         else:
             first, second, year, hour, minute, sec, part, name = match.groups()
         day, month = (first, second) if day_first else (second, first)
-        return datetime(
+        found = datetime(  # noqa: DTZ001 - without its zone yet
             int(year),
             _MONTH.get(month, 0) if wordy else int(month),
             int(day),
@@ -259,15 +333,19 @@ def _other_stamp(styles: Styles, *, zoned: bool) -> Callable[[str], datetime]:
             int(minute),
             int(sec),
             _micros(part),
-            _named_zone(name) if zoned else None,
         )
+        return found if local is None else _in_zone(found, name, local)
 
     return read
 
 
-def _named_zone(name: str) -> timezone:
-    if name in _UNIVERSAL:
-        return timezone.utc
+def _in_zone(found: datetime, name: str, local: tzinfo) -> datetime:
     if name[0] in "+-":
-        return zone(name)
+        return found.replace(tzinfo=zone(name))
+    for fold in (0, 1):
+        there = found.replace(tzinfo=local, fold=fold)
+        if there.tzname() == name:
+            return there
+    if name in _UNIVERSAL:
+        return found.replace(tzinfo=timezone.utc)
     raise ValueError(name)

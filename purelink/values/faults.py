@@ -46,7 +46,8 @@ def malformed(kind: str, text: str | bytes) -> DataError:
 def unholdable(kind: str, text: str, holder: str) -> DataError:
     """Return the error (22008) for a sound value that Python's class for it cannot hold."""
     return DataError(
-        f"Python's {holder} cannot hold the value {quoted(text)} of type {kind}: cast it to text",
+        f"Python's {holder} cannot hold the value {quoted(text)} of type {kind}: cast it to text,"
+        ' or set odd_values to "text" or "exact" on the connection',
         sqlstate="22008",
     )
 

@@ -6,16 +6,16 @@ Floor 1, pure; loaded with the first declared interval column.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .faults import cited, input_error, input_syntax, unholdable
-from .interval import interval_fields, span
+from .interval import Interval, interval_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .interval import Spans
     from .styles import Styles
 
 __all__ = ["interval_in"]
@@ -68,7 +68,7 @@ _LAST_FIELDS = (
 _MOST = ((1 << 31) - 1, (1 << 31) - 1, (1 << 63) - 1)
 
 
-def interval_in(typmod: int, styles: Styles) -> Callable[[str], Spans]:
+def interval_in(typmod: int, styles: Styles) -> Callable[[str], Interval | timedelta]:
     """Return the input function of interval with a modifier (-1: none).
 
     Raises (the function):
@@ -78,7 +78,7 @@ def interval_in(typmod: int, styles: Styles) -> Callable[[str], Spans]:
     precision = 0xFFFF if typmod < 0 else typmod & 0xFFFF
     standard = styles.intervalstyle == "sql_standard"
 
-    def read(text: str) -> Spans:
+    def read(text: str) -> Interval | timedelta:
         word = text.strip()
         read_fields = None
         # a bare number, or days before a clock, depend on the modifier and the style
@@ -92,7 +92,13 @@ def interval_in(typmod: int, styles: Styles) -> Callable[[str], Spans]:
             raise input_error("22008", "interval out of range")
         if any(not -most - 1 <= value <= most for value, most in zip(read_fields, _MOST)):
             raise input_error("22015", f"interval field value out of range: {cited(text)}")
-        return span(*_adjusted(*read_fields, fields, precision))
+        months, days, micros = _adjusted(*read_fields, fields, precision)
+        if not months:
+            try:
+                return timedelta(days, 0, micros)
+            except OverflowError:
+                pass
+        return Interval(months, days, micros)
 
     return read
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .faults import malformed, unholdable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Union
 
-    Spans = Union["Interval", timedelta]
-
-__all__ = ["Interval", "decode_interval", "interval_fields", "span"]
+__all__ = ["Interval", "interval_decoder", "interval_fields", "postgres_text", "span"]
 
 #: PostgreSQL's own bounds: int32 months and days, int64 microseconds
 _BOUNDS = ((1 << 31) - 1, (1 << 31) - 1, (1 << 63) - 1)
@@ -27,9 +24,11 @@ _BOUNDS = ((1 << 31) - 1, (1 << 31) - 1, (1 << 63) - 1)
 class Interval(NamedTuple):
     """An interval as PostgreSQL keeps it: three independent signed numbers.
 
-    Decoders return it where `datetime.timedelta` cannot tell the same: months other than 0,
-    or more days than a timedelta holds. It can be sent as a parameter. A month has no
-    fixed length, so there is no way back to a timedelta.
+    With `odd_values="exact"` it stands where `datetime.timedelta` cannot tell the same: months
+    other than 0, more days than a timedelta holds, hours or days of their own (a timedelta makes
+    25:00:00 one day and an hour). It can be sent as a parameter. A month has no fixed length, so
+    there is no way back to a timedelta. All three at their ends are the infinities of PostgreSQL
+    17 and later.
     """
 
     months: int = 0
@@ -38,6 +37,8 @@ class Interval(NamedTuple):
 
     def __str__(self) -> str:
         """Return the interval in the style iso_8601, which every server understands."""
+        if self in _INFINITIES:
+            return _INFINITIES[self]
         sign = "-" if self.microseconds < 0 else ""
         # the server reads seconds as a double: hours apart, so that no digit is lost
         hours, rest = divmod(abs(self.microseconds), 3_600_000_000)
@@ -45,17 +46,53 @@ class Interval(NamedTuple):
         return f"P{self.months}M{self.days}DT{sign}{hours}H{sign}{seconds}.{part:06}S"
 
 
-def span(months: int, days: int, microseconds: int) -> Spans:
-    """Return a timedelta where it can tell the same, else an `Interval`.
+_INFINITIES = {
+    (_BOUNDS[0], _BOUNDS[1], _BOUNDS[2]): "infinity",
+    (-_BOUNDS[0] - 1, -_BOUNDS[1] - 1, -_BOUNDS[2] - 1): "-infinity",
+}
 
-    A timedelta does not distinguish `1 day` from `24:00:00`; PostgreSQL does.
+
+def span(months: int, days: int, microseconds: int, policy: str = "error") -> Any:
+    """Return a timedelta where it can tell the same, else what the policy for odd values says.
+
+    A timedelta does not distinguish `1 day` from `24:00:00`; PostgreSQL does. Only the policy
+    "exact" minds.
+
+    Raises:
+        DataError: the policy is "error" (22008).
     """
-    if not months:
+    if not months and (policy != "exact" or 0 <= microseconds < 86_400_000_000):
         try:
             return timedelta(days, 0, microseconds)
         except OverflowError:
             pass
-    return Interval(months, days, microseconds)
+    if policy == "exact":
+        return Interval(months, days, microseconds)
+    text = postgres_text(months, days, microseconds)
+    if policy == "error":
+        raise unholdable("interval", text, "timedelta")
+    return text
+
+
+def postgres_text(months: int, days: int, microseconds: int) -> str:
+    """Return an interval as the server prints it with IntervalStyle postgres."""
+    infinity = _INFINITIES.get((months, days, microseconds))
+    if infinity is not None:
+        return infinity
+    words: list[str] = []
+    negative = False  # what follows a negative field has its sign told
+    years = abs(months) // 12 * (-1 if months < 0 else 1)
+    for number, name in ((years, "year"), (months - 12 * years, "mon"), (days, "day")):
+        if number:
+            sign = "+" if negative and number > 0 else ""
+            words.append(f"{sign}{number} {name}{'' if number == 1 else 's'}")
+            negative = number < 0
+    if microseconds or not words:
+        seconds, part = divmod(abs(microseconds), 1_000_000)
+        sign = "-" if microseconds < 0 else "+" if negative else ""
+        clock = f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        words.append(clock + (f".{part:06}".rstrip("0") if part else ""))
+    return " ".join(words)
 
 
 _CLOCK = r"(\d{1,10}):(\d\d):(\d\d)(?:\.(\d{1,6}))?"
@@ -172,15 +209,25 @@ def interval_fields(text: str) -> tuple[int, int, int] | None:
     return fields
 
 
-def decode_interval(text: str) -> Spans:
-    """Decode an interval; see `span` for what is returned.
+def interval_decoder(policy: str = "error") -> Callable[[str], Any]:
+    """Return the decoder of an interval in any style; see `span` for what it returns.
 
-    Raises:
-        DataError: malformed (22P02), or an infinity of PostgreSQL 17 and later (22008).
+    Args:
+        policy: for odd values.
+
+    Raises (the decoder):
+        DataError: malformed (22P02); what a timedelta cannot hold, where the policy is "error".
     """
-    fields = interval_fields(text)
-    if fields is None:
-        if text in {"infinity", "-infinity"}:
-            raise unholdable("interval", text, "timedelta")
-        raise malformed("interval", text)
-    return span(*fields)
+
+    def decode_interval(text: str) -> Any:
+        fields = interval_fields(text)
+        if fields is None:
+            if text not in ("infinity", "-infinity"):
+                raise malformed("interval", text)
+            fields = next(ends for ends, name in _INFINITIES.items() if name == text)
+        if policy == "text":
+            found = span(*fields, policy)
+            return text if isinstance(found, str) else found
+        return span(*fields, policy)
+
+    return decode_interval

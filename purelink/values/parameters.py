@@ -401,6 +401,11 @@ _LATE: dict[tuple[str, str], Callable[[Any, str], _Said]] = {
     ("ipaddress", "IPv4Network"): _text_as(oids.CIDR),
     ("ipaddress", "IPv6Network"): _text_as(oids.CIDR),
     (f"{_HERE}.interval", "Interval"): _text_as(oids.INTERVAL),
+    (f"{_HERE}.exact", "Date"): _text_as(oids.DATE),
+    (f"{_HERE}.exact", "Time"): _text_as(oids.TIME),
+    (f"{_HERE}.exact", "TimeTZ"): _text_as(oids.TIMETZ),
+    (f"{_HERE}.exact", "Timestamp"): _text_as(oids.TIMESTAMP),
+    (f"{_HERE}.exact", "TimestampTZ"): _text_as(oids.TIMESTAMPTZ),
     (f"{_HERE}.ranges", "Range"): _range,
     (f"{_HERE}.ranges", "Multirange"): _multirange,
 }

@@ -1,25 +1,34 @@
-"""What the server's settings change in the text of a value: a plain tuple handed to decoders.
+"""How values are read: the server's settings that change their text, and the policy for odd ones.
 
-Floor 1, pure. The session fills it from ParameterStatus; the defaults are purelink's own
-start-up settings.
+Floor 1, pure. A plain tuple handed to decoders. The session fills it from ParameterStatus; the
+defaults are purelink's own start-up settings.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-__all__ = ["DEFAULT_STYLES", "Styles"]
+from ..errors import InterfaceError
+
+__all__ = ["DEFAULT_STYLES", "ODD_VALUES", "OddValues", "Styles", "odd_policy"]
+
+#: what becomes of a value that Python's class for its type cannot hold
+OddValues = Literal["error", "text", "exact"]
+ODD_VALUES = ("error", "text", "exact")
 
 
 class Styles(NamedTuple):
-    """The reported `DateStyle`, `IntervalStyle` and `TimeZone`.
+    """The reported `DateStyle`, `IntervalStyle` and `TimeZone`, and the policy for odd values.
 
     Intervals are told apart by their shape alone: `intervalstyle` is kept for writers.
+    `odd_values`: "error": a `DataError`; "text": PostgreSQL's text as `str`; "exact": a class of
+    our own that is sent back unchanged.
     """
 
     datestyle: str = "ISO, MDY"
     intervalstyle: str = "postgres"
     timezone: str = "UTC"
+    odd_values: OddValues = "error"
 
     @property
     def output(self) -> str:
@@ -34,3 +43,14 @@ class Styles(NamedTuple):
 
 
 DEFAULT_STYLES = Styles()
+
+
+def odd_policy(value: OddValues) -> OddValues:
+    """Return the policy for odd values.
+
+    Raises:
+        InterfaceError: there is no such policy.
+    """
+    if value not in ODD_VALUES:
+        raise InterfaceError('odd_values must be "error", "text" or "exact"')
+    return value

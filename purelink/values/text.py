@@ -181,24 +181,6 @@ def _vector(kind: str) -> TextDecoder:
     return vector_decoder(kind)
 
 
-def _interval() -> TextDecoder:
-    from .interval import decode_interval
-
-    return decode_interval
-
-
-def _time() -> TextDecoder:
-    from .datetimes import decode_time
-
-    return decode_time
-
-
-def _timetz() -> TextDecoder:
-    from .datetimes import decode_timetz
-
-    return decode_timetz
-
-
 _INT32, _INT64 = 1 << 31, 1 << 63
 
 # Types whose text no setting changes: a maker each, called when the type is first met.
@@ -222,22 +204,27 @@ _MAKERS: dict[int, Callable[[], TextDecoder]] = {
     oids.CIDR: _cidr,
     oids.INT2VECTOR: lambda: _vector("int2vector"),
     oids.OIDVECTOR: lambda: _vector("oidvector"),
-    oids.INTERVAL: _interval,
-    oids.TIME: _time,
-    oids.TIMETZ: _timetz,
 }
 
-_STYLED = frozenset((oids.DATE, oids.TIMESTAMP, oids.TIMESTAMPTZ))
+#: types whose Python value depends on the styles, or on the policy for odd values
+_STYLED = {
+    oids.DATE: "date_decoder",
+    oids.TIME: "time_decoder",
+    oids.TIMETZ: "timetz_decoder",
+    oids.TIMESTAMP: "timestamp_decoder",
+    oids.TIMESTAMPTZ: "timestamptz_decoder",
+}
 
 
 def _styled(oid: int, styles: Styles) -> TextDecoder:
+    if oid == oids.INTERVAL:
+        from .interval import interval_decoder
+
+        return interval_decoder(styles.odd_values)
     from . import datetimes
 
-    if oid == oids.DATE:
-        return datetimes.date_decoder(styles)
-    if oid == oids.TIMESTAMP:
-        return datetimes.timestamp_decoder(styles)
-    return datetimes.timestamptz_decoder(styles)
+    maker: Callable[[Styles], TextDecoder] = getattr(datetimes, _STYLED[oid])
+    return maker(styles)
 
 
 class Registry:
@@ -312,7 +299,7 @@ class Registry:
             return self._own[oid]
         if oid in _MAKERS:
             return _MAKERS[oid]()
-        if oid in _STYLED:
+        if oid in _STYLED or oid == oids.INTERVAL:
             return _styled(oid, styles)
         if oid in oids.ELEMENT_OF:
             from .arrays import array_decoder

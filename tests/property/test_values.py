@@ -136,11 +136,22 @@ def test_ranges_read_back(pairs: list[set[int]]) -> None:
 def test_an_interval_reads_back(months: int, days: int, micros: int) -> None:
     value = Interval(months or 1, days, micros)
     binary = struct.pack(">qii", micros, days, months or 1)
-    assert binary_decoder(oids.INTERVAL)(binary) == value
+    exact = Styles(odd_values="exact")
+    assert binary_decoder(oids.INTERVAL, styles=exact)(binary) == value
     clock = f"{'-' if micros < 0 else ''}{abs(micros) // 3600_000_000:02}:"
     rest = abs(micros) % 3600_000_000
     clock += f"{rest // 60_000_000:02}:{rest // 1_000_000 % 60:02}.{rest % 1_000_000:06}"
-    assert text_decoder(oids.INTERVAL)(f"{months or 1} mons {days} days {clock}") == value
+    text = f"{months or 1} mons {days} days {clock}"
+    assert text_decoder(oids.INTERVAL, exact)(text) == value
+    for policy in ("text", "error"):
+        styles = Styles(odd_values=policy)
+        try:
+            found = binary_decoder(oids.INTERVAL, styles=styles)(binary)
+        except DataError as error:
+            assert policy == "error"
+            assert "odd_values" in str(error)
+        else:
+            assert text_decoder(oids.INTERVAL, exact)(str(found)) == value
 
 
 @given(st.floats(width=32, allow_nan=False))

@@ -16,8 +16,10 @@ import pytest
 from purelink.errors import DataError
 from purelink.values import oids
 from purelink.values.binary import binary_decoder
-from purelink.values.interval import Interval
+from purelink.values.parameters import encode
 from purelink.values.ranges import Multirange, Range
+from purelink.values.styles import Styles
+from purelink.values.text import text_decoder
 
 UTC = timezone.utc
 
@@ -73,7 +75,6 @@ GOOD = [
     ),
     ("timestamp", struct.pack(">q", 1), datetime(2000, 1, 1, 0, 0, 0, 1)),
     ("timestamptz", struct.pack(">q", -1), datetime(1999, 12, 31, 23, 59, 59, 999999, UTC)),
-    ("interval", struct.pack(">qii", 14_706_789_000, 3, 14), Interval(14, 3, 14706789000)),
     ("interval", struct.pack(">qii", -1, 1, 0), timedelta(1, 0, -1)),
     ("inet", h("02200004 c0a80105"), ip_address("192.168.1.5")),
     ("inet", h("02180004 c0a80105"), ip_interface("192.168.1.5/24")),
@@ -140,12 +141,16 @@ def test_an_unknown_type_is_its_bytes() -> None:
 ODD = [
     ("date", h("7fffffff"), "infinity"),
     ("date", h("80000000"), "-infinity"),
-    ("date", h("7ffffff0"), "2147483632 days from 2000-01-01"),
+    ("date", struct.pack(">i", 2_145_031_948), "5874897-12-31"),
+    ("date", struct.pack(">i", -2_451_545), "4714-11-24 BC"),
+    ("date", struct.pack(">i", -730_120), "0001-12-31 BC"),
     ("time", struct.pack(">q", 86_400_000_000), "24:00:00"),
-    ("timetz", struct.pack(">qi", 86_400_000_000, 0), "24:00:00"),
+    ("timetz", struct.pack(">qi", 86_400_000_000, -19_800), "24:00:00+05:30"),
     ("timestamp", struct.pack(">q", (1 << 63) - 1), "infinity"),
     ("timestamptz", struct.pack(">q", -(1 << 63)), "-infinity"),
-    ("timestamp", struct.pack(">q", 1 << 60), f"{1 << 60} microseconds from 2000-01-01"),
+    ("timestamp", struct.pack(">q", 9_223_371_331_199_999_999), "294276-12-31 23:59:59.999999"),
+    ("timestamptz", struct.pack(">q", -63_082_281_600_000_001), "0001-12-31 23:59:59.999999+00 BC"),
+    ("interval", struct.pack(">qii", 14_706_789_000, 3, 14), "1 year 2 mons 3 days 04:05:06.789"),
     (
         "interval",
         struct.pack(">qii", (1 << 63) - 1, (1 << 31) - 1, (1 << 31) - 1),
@@ -160,9 +165,23 @@ def test_what_python_cannot_hold(name: str, data: bytes, shown: str) -> None:
         binary_decoder(oids.BY_NAME[name])(data)
     assert caught.value.sqlstate == "22008"
     assert f'"{shown}"' in str(caught.value)
+    oid = oids.BY_NAME[name]
+    assert binary_decoder(oid, styles=Styles(odd_values="text"))(data) == shown
+    exactly = binary_decoder(oid, styles=Styles(odd_values="exact"))(data)
+    assert text_decoder(oid, Styles(odd_values="exact"))(shown) == exactly
+    assert text_decoder(oid, Styles(odd_values="text"))(shown) == shown
+    said, form, written = encode(exactly)
+    assert (said, form) == (oid, 0)
+    assert written is not None
+    if name != "interval":
+        assert written.decode() == shown
 
 
 BAD = [
+    ("date", h("7ffffff0")),
+    ("timestamp", h("7fffffffffffff00")),
+    ("timetz", struct.pack(">qi", 0, 57_600)),
+    ("time", struct.pack(">q", 86_400_000_001)),
     ("bool", b"\x02"),
     ("bool", b""),
     ("int4", b"\0\0\0"),

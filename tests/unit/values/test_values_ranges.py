@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+from datetime import timedelta
 
 import pytest
 
-from purelink.errors import InterfaceError
+from purelink.errors import DataError, InterfaceError
 from purelink.values.interval import Interval, span
 from purelink.values.ranges import Multirange, Range, range_decoder
 
@@ -56,5 +57,10 @@ def test_text_of_ranges() -> None:
 
 def test_intervals() -> None:
     assert str(Interval(14, 3, -1_500_000)) == "P14M3DT-0H-1.500000S"
-    assert span(0, 2147483647, 0) == Interval(0, 2147483647, 0)
+    assert span(0, 2147483647, 0, "exact") == Interval(0, 2147483647, 0)
+    assert span(0, 1, 90_000_000_000, "exact") == Interval(0, 1, 90_000_000_000)
+    assert span(0, 1, 90_000_000_000) == timedelta(2, 3600)
+    assert span(1, -1, 1, "text") == "1 mon -1 days +00:00:00.000001"
+    with pytest.raises(DataError, match='"-1 years -2 mons" of type interval'):
+        span(-14, 0, 0)
     assert Interval(months=1) == (1, 0, 0)

@@ -17,9 +17,9 @@ import pytest
 from purelink.errors import DataError
 from purelink.values import oids
 from purelink.values.datetimes import timestamp_decoder, timestamptz_decoder
-from purelink.values.interval import Interval
+from purelink.values.interval import Interval, postgres_text
 from purelink.values.ranges import Multirange, Range
-from purelink.values.styles import Styles
+from purelink.values.styles import OddValues, Styles
 from purelink.values.text import Registry, text_decoder
 
 
@@ -420,11 +420,17 @@ INTERVALS = [
 def test_an_interval_is_the_same_in_four_styles(
     value: object, postgres: str, verbose: str, standard: str, iso: str
 ) -> None:
-    decode = text_decoder(oids.INTERVAL)
+    policy: OddValues = "exact" if isinstance(value, Interval) else "error"
+    decode = text_decoder(oids.INTERVAL, Styles(odd_values=policy))
     for text in (postgres, verbose, standard, iso):
         decoded = decode(text)
         assert decoded == value
         assert type(decoded) is type(value)
+        if isinstance(value, Interval):
+            assert text_decoder(oids.INTERVAL, Styles(odd_values="text"))(text) == text
+            assert postgres_text(*value) == postgres
+            with pytest.raises(DataError, match='odd_values to "text" or "exact"'):
+                text_decoder(oids.INTERVAL)(text)
 
 
 def test_a_registry_is_overlaid_and_copied() -> None:
