@@ -70,7 +70,7 @@ class Talk:
         token: makes their names differ from those of other connections behind one pooler.
 
     Attributes:
-        session: the wire's. connected: where it is.
+        session: the wire's. connected: where it is. registry: its decoders; odd_values: `Styles`'.
         statements: the cache of prepared statements.
         holder: what has the connection to itself between calls (an open stream …), or None.
         begin: what begins a transaction. blocks: those that are open, innermost last.
@@ -80,7 +80,6 @@ class Talk:
             use: a recovery rolls it back.
         notice_handlers: called with each notice's Diagnostics; notification_handlers: with each
             Notification. A handler that raises is reported to `report`, the rest go on.
-        registry: its decoders. odd_values: what becomes of values that Python cannot hold.
         notifications: those that no handler took, in order; `notifications_lost`: how many of
             them were dropped because nobody took them out.
         outcome: of the last recovery: "cancelled", "completed" or "unknown".

@@ -342,7 +342,7 @@ def _pattern(styles: Styles, *, clock: bool) -> re.Pattern[str]:
     if output == "iso":
         day = r"(?P<year>\d{4,7})-(?P<first>\d\d)-(?P<second_>\d\d)"
     elif output == "postgres" and clock:
-        first, second = r"(?P<month>[A-Z][a-z]{2})", r"(?P<second_>\d\d)"
+        first, second = r"(?P<first>[A-Z][a-z]{2})", r"(?P<second_>\d\d)"
         order = f"{second} {first}" if styles.day_first else f"{first} {second}"
         day = rf"[A-Z][a-z]{{2}} {order}"
         behind = rf" {_TIME} (?P<year>\d{{4,7}}){_ZONE}"
@@ -374,19 +374,29 @@ def read_moment(kind: str, text: str, styles: Styles) -> Date | Timestamp | None
         return None
     part = match.groupdict()
     year, first, second = int(part["year"]), part["first"], part["second_"]
-    if part.get("month"):
-        month, day = _MONTHS.find(part["month"]) // 3 + 1, int(second)
+    if styles.output == "postgres" and kind != "date":
+        place = _MONTHS.find(first)
+        month, day = (place // 3 + 1 if place % 3 == 0 else 0), int(second)
     elif styles.output != "iso" and styles.day_first:
         month, day = int(second), int(first)
     else:
         month, day = int(first), int(second)
+    if 0 < year <= 9999 and not part["era"]:
+        return None  # Python has refused it, and rightly
     try:
         days = days_of(1 - year if part["era"] else year, month, day)
-        if kind == "date":
-            return Date(days)
-        seconds = (int(part["hour"]) * 60 + int(part["minute"])) * 60 + int(part["second"])
-        micros = int((part["part"] or "").ljust(6, "0"))
-        offset = _seconds(part["zone"]) if kind == "timestamptz" else 0
-        return make((days * 86_400 + seconds - offset) * 1_000_000 + micros)
+        return Date(days) if kind == "date" else _stamp(kind, days, part)
     except (ValueError, InterfaceError):
         return None
+
+
+def _stamp(kind: str, days: int, part: dict[str, str | None]) -> Timestamp:
+    hour, minute, second = (int(part[name] or 0) for name in ("hour", "minute", "second"))
+    offset = _seconds(part["zone"]) if kind == "timestamptz" else 0
+    if hour > 23 or minute > 59 or second > 59 or abs(offset) >= 57_600:
+        raise ValueError
+    if (kind == "timestamptz") != bool(part["zone"]):
+        raise ValueError
+    seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset
+    make = TimestampTZ if kind == "timestamptz" else Timestamp
+    return make(seconds * 1_000_000 + int((part["part"] or "").ljust(6, "0")))
