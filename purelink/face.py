@@ -6,7 +6,6 @@ Floor 5. Nothing here waits: what waits differs between the faces, and is one li
 from __future__ import annotations
 
 import os
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
@@ -16,12 +15,11 @@ from .conversation.fitness import server_version
 from .conversation.statements import CACHE_SIZE
 from .conversation.talk import Talk
 from .errors import InterfaceError, Timeout
-from .pumps.channel import timestamp
+from .journal import log, report, tracing
 from .rows import tuple_row
 from .surroundings import gather
 from .values.styles import odd_policy
 from .wire.auth import MAX_ITERATIONS
-from .wire.tracing import Trace
 from .wire.wants import Limit
 
 if TYPE_CHECKING:
@@ -86,7 +84,7 @@ def plan_for(
         expand_dbname=policy is None,
     )
     for warning in settings.warnings:
-        _report(warning, None)
+        report(warning, None)
     return Plan(
         settings,
         entropy=os.urandom,
@@ -138,65 +136,6 @@ def _shuffle(items: list[Any]) -> None:
     random.SystemRandom().shuffle(items)
 
 
-def _report(text: str, error: BaseException | None) -> None:
-    log("info" if error is None else "error", text, error)
-
-
-def log(level: str, text: str, error: BaseException | None = None) -> None:
-    """Tell `logging` what happens: the one door to it, logger `purelink.connection`.
-
-    Where the program has not imported `logging` nobody can be listening, and we don't either.
-    """
-    logging = sys.modules.get("logging")
-    if logging is None:
-        return
-    family = logging.getLogger("purelink")
-    if not family.handlers:
-        family.addHandler(logging.NullHandler())
-    logger = logging.getLogger("purelink.connection")
-    logger.log(getattr(logging, level.upper()), "%s", text, exc_info=error)
-
-
-class _Paper:
-    """A user's file, binary or text, as what a trace is written on."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._text = hasattr(file, "encoding")
-
-    def write(self, data: bytes, /) -> None:
-        if not self._text:
-            self._file.write(data)
-            return
-        text = data.decode("utf-8", "backslashreplace")
-        try:
-            self._file.write(text)
-        except UnicodeEncodeError:
-            self._file.write(text.encode("ascii", "backslashreplace").decode("ascii"))
-
-    def flush(self) -> None:
-        flush = getattr(self._file, "flush", None)
-        if flush is not None:
-            flush()
-
-
-def tracing(
-    file: Any,
-    *,
-    timestamps: bool = True,
-    regress: bool = False,
-    pending: Callable[[], bytes] | None = None,
-) -> Trace:
-    """Return a trace to `file` for `connect`; arguments as `Connection.trace`."""
-    return Trace(
-        _Paper(file),
-        stamp=timestamp if timestamps else None,
-        regress=regress,
-        pending=pending,
-        report=partial(_report, "the file of a trace failed; the trace has ended"),
-    )
-
-
 def limit_of(timeout: float | None) -> Limit | None:
     """Return a timeout in seconds as a limit; None, or infinity: there is none.
 
@@ -243,7 +182,7 @@ class Face:
         self._talk = Talk(
             connected,
             autocommit=autocommit,
-            report=_report,
+            report=report,
             statement_cache_size=statement_cache_size,
             token=f"{os.urandom(4).hex()}_",
         )
