@@ -12,6 +12,12 @@ __all__ = ["main"]
 
 #: subcommand -> what it is for; its module is `purelink.cli.<subcommand>`
 COMMANDS = {
+    "query": "run one statement with parameters, and print its rows",
+    "exec": "run scripts: arguments, files, standard input",
+    "copy": "a file into a table, a table or query into a file, with progress",
+    "listen": "print notifications as they come",
+    "ping": "say whether a server takes connections, as pg_isready does",
+    "bench": "measure purelink on your server",
     "conninfo": "say what a connection string means, and where each setting comes from",
     "demo": "play dblink's example session on a throw-away PostgreSQL server",
     "trace": "run statements and print every message of the session, as PQtrace does",
@@ -28,15 +34,23 @@ def usage() -> str:
         "  purelink --version",
         "",
         "examples:",
-        "  purelink demo",
+        "  purelink query 'select * from item where price < $1' --param 20",
+        "  purelink exec -1 -f schema.sql",
+        "  purelink copy in item item.csv --header",
         "  purelink conninfo 'host=db1,db2 target_session_attrs=primary'",
-        "  purelink trace --dsn 'host=db1 dbname=postgres' 'select 1'",
+        "",
+        "exit codes: 0 good, 1 failed, 2 no connection, 3 a script was stopped, 130 interrupted;",
+        "`ping` has pg_isready's.",
     ]
     return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a subcommand; return its exit code (0 good, 1 failed, 2 wrong usage)."""
+    """Run a subcommand; return its exit code.
+
+    0 good, 1 failed (also wrong usage of a command), 2 no connection (or no such command), 3 a
+    script was stopped by an error; 130: interrupted.
+    """
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
@@ -60,4 +74,8 @@ def main(argv: list[str] | None = None) -> int:
         # end must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        # What ran has been cancelled on its way here.
+        print("\ninterrupted", file=sys.stderr)
+        return 130
     return code

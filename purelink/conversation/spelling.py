@@ -40,9 +40,6 @@ def spell_error(diagnostics: Diagnostics, query: str | None = None) -> str:
         ("QUERY", diagnostics.internal_query),
         ("CONTEXT", diagnostics.context),
     ):
-        # The internal query was shown already if a position pointed into it.
-        if title == "QUERY" and diagnostics.internal_position is not None and position is None:
-            continue
         if value:
             text += f"\n{title}:  {value}"
     return text
