@@ -24,14 +24,16 @@ from .face import limit_of, plan_for, tracing
 from .pumps.asynchronous import AsyncPump
 from .rows import Row
 from .values.styles import odd_policy
+from .wire.auth import MAX_ITERATIONS
 from .wire.tracing import Trace
 from .wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Sequence
+    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 
     from typing_extensions import Self
 
+    from .conninfo import Target
     from .conversation.connect import Plan
     from .conversation.talk import Holder
     from .policy import ConnectPolicy
@@ -59,14 +61,30 @@ async def aconnect(
     cursor_factory: Any = None,
     policy: ConnectPolicy | None = None,
     odd_values: OddValues = "error",
+    sock: Any = None,
+    dial: Callable[[Target], Any] | None = None,
+    oauth_token: Any = None,
+    gss: Callable[[Target, str], Any] | None = None,
+    scram_max_iterations: int = MAX_ITERATIONS,
     **keywords: Any,
 ) -> AsyncConnection[Row]:
     """Open a connection on the running loop; arguments and errors as `connect`.
 
-    `password` may also be an async callable.
+    `password`, `oauth_token`, `dial`, `gss` may also be async callables. A transport is a plain
+    socket, a pair (reader, writer) of asyncio's streams, or an object with coroutines `recv` and
+    `send`, or `read` and `write`.
     """
     odd_policy(odd_values)
-    plan = plan_for(conninfo, keywords, policy=policy)
+    plan = plan_for(
+        conninfo,
+        keywords,
+        policy=policy,
+        sock=sock,
+        dial=dial,
+        oauth_token=oauth_token,
+        gss=gss,
+        scram_max_iterations=scram_max_iterations,
+    )
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
     opened: AsyncConnection[Row] = await AsyncConnection.open(
         plan,
@@ -180,6 +198,8 @@ class AsyncConnection(AsyncCursorMethods[Row]):
             self._talk.session.end()
             self._pump.close()
             raise
+        finally:
+            self._log_end()
 
     # -- queries ----------------------------------------------------------------------------
 
@@ -315,6 +335,7 @@ class AsyncConnection(AsyncCursorMethods[Row]):
                     self._pump.sever()
                 async with self._lock:
                     await self._pump.run(self._talk.close())
+            self._log_end()
         self._pump.close()
 
     def __del__(self) -> None:

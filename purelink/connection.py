@@ -25,14 +25,16 @@ from .pumps.blocking import BlockingPump
 from .requests import CopyOut, Pipeline, Stream
 from .rows import Row
 from .values.styles import odd_policy
+from .wire.auth import MAX_ITERATIONS
 from .wire.tracing import Trace
 from .wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from typing_extensions import Self
 
+    from .conninfo import Target
     from .conversation.connect import Plan
     from .conversation.talk import Holder
     from .policy import ConnectPolicy
@@ -61,6 +63,11 @@ def connect(
     cursor_factory: Any = None,
     policy: ConnectPolicy | None = None,
     odd_values: OddValues = "error",
+    sock: Any = None,
+    dial: Callable[[Target], Any] | None = None,
+    oauth_token: Any = None,
+    gss: Callable[[Target, str], Any] | None = None,
+    scram_max_iterations: int = MAX_ITERATIONS,
     **keywords: Any,
 ) -> Connection[Row]:
     """Open a connection.
@@ -77,18 +84,38 @@ def connect(
         row_factory: what cursors make of rows (`purelink.rows`); None: tuples.
         cursor_factory: the class of the connection's cursors; None: `purelink.Cursor`.
         policy: what may be connected to, where the string comes from a stranger.
+        sock: a connected transport to use in place of opening one: a socket, or any byte stream
+            (`recv` and `sendall`, or `read` and `write`). TLS and authentication go over it as
+            the settings say. It is the connection's own from now on, closed with it.
+        dial: `(target) -> transport`, called for each target in its turn in place of resolving
+            and connecting, and for each cancel request.
+        oauth_token: for OAUTHBEARER, sent to a verified server alone: a string, or a callable
+            `(target, user) -> str`.
+        gss: `(target, "gss" or "sspi") -> context` with `step(token)` and `complete`, where a
+            server asks for one of them.
+        scram_max_iterations: what a server may ask for at most.
         keywords: libpq's keywords; they win over the string. `password` may be a callable
-            `(target, user) -> str`, called when a server asks.
+            `(target, user) -> str`, called once an attempt, when a server asks.
 
     Raises:
         ConninfoError: a setting is wrong; no host was tried.
+        InterfaceError: `sock` and `dial`, or what they gave is no transport.
         ConnectError: no host could be reached, with the story of all attempts.
         AuthenticationError: a host refused us, or we refused its way of asking.
         Timeout: `timeout` ran out.
         PolicyError: the policy does not allow it.
     """
     odd_policy(odd_values)
-    plan = plan_for(conninfo, keywords, policy=policy)
+    plan = plan_for(
+        conninfo,
+        keywords,
+        policy=policy,
+        sock=sock,
+        dial=dial,
+        oauth_token=oauth_token,
+        gss=gss,
+        scram_max_iterations=scram_max_iterations,
+    )
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
     opened: Connection[Row] = Connection.open(
         plan,
@@ -210,6 +237,8 @@ class Connection(CursorMethods[Row]):
             self._talk.session.end()
             self._pump.close()
             raise
+        finally:
+            self._log_end()
 
     # -- queries ----------------------------------------------------------------------------
 
@@ -406,6 +435,7 @@ class Connection(CursorMethods[Row]):
                 self._talk.session.end()
             else:
                 self._close_in_turn()
+            self._log_end()
         self._pump.close()
 
     def _close_in_turn(self) -> None:

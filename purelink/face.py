@@ -196,8 +196,8 @@ class Face:
         self._before = pump.handed - connected.session.received
 
     def _log_end(self) -> None:
-        """Log that the connection is over, and why; once."""
-        if not self._told_end:
+        """Log that the connection is over, if it is, and why; once."""
+        if self.closed and not self._told_end:
             self._told_end = True
             failure = self._talk.session.failure
             text = f"{self!r}" if failure is None else f"{self!r}: {failure}"

@@ -180,6 +180,7 @@ class Attempt:
         self.method = methods.pop(0)
         self.named = named
         self.secured: Secured | None = None
+        self.opened: Opened | None = None
         self.tls: Any = None
         self.authentication: Authentication | None = None
 
@@ -188,7 +189,7 @@ class Attempt:
         # Made first: what cannot be sent is told before a byte goes out.
         message = self._message()
         message.encode()
-        opened = yield from self._open()
+        opened = self.opened = yield from self._open()
         if self.method == "tls":
             yield from self._secure()
         session = Session(codec_of)
@@ -306,7 +307,12 @@ class Attempt:
         token: Any = plan.token
         if callable(token):
             token = partial(token, target, user)
-        certificate = self.secured.certificate if self.secured is not None else None
+        secured, opened = self.secured, self.opened
+        certificate = secured.certificate if secured is not None else None
+        verified = secured is not None and settings["sslmode"] == "verify-full"
+        if secured is None and opened is not None and opened.certificate is not None:
+            # TLS that the caller began on a transport of his own binds as well as ours.
+            certificate, verified = opened.certificate, opened.verified
         end_point_hash = None
         if certificate is not None and plan.end_point_hash is not None:
             end_point_hash = partial(plan.end_point_hash, certificate)
@@ -317,9 +323,9 @@ class Attempt:
             # an empty one is not "none given": libpq then refuses whatever is asked for
             require_auth=settings["require_auth"],
             channel_binding=settings["channel_binding"] or "prefer",
-            tls=self.secured is not None,
+            tls=secured is not None or certificate is not None,
             end_point_hash=end_point_hash,
-            verified_tls=self.secured is not None and settings["sslmode"] == "verify-full",
+            verified_tls=verified,
             scram_client_key=settings["scram_client_key"],
             scram_server_key=settings["scram_server_key"],
             max_iterations=plan.max_iterations,

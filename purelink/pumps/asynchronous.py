@@ -38,7 +38,7 @@ from .sockets import (
     set_options,
     sockaddr,
 )
-from .streams import is_plain_socket
+from .streams import is_plain_socket, shown
 from .transport import Wire
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ class AsyncPump:
             wire = Wire(loop)
             relay = Relay(channel, wire)
             self._wire = wire
-            return Opened(relay.get_extra_info("peername"), relay.get_extra_info("sockname"))
+            info = relay.get_extra_info
+            return Opened(info("peername"), info("sockname"), None, *shown(info("ssl_object")))
         channel.setblocking(False)
         try:
             user = peer_user(channel) if want.peer_user else None
@@ -306,7 +307,11 @@ class AsyncPump:
         return bool(inbox.size) or inbox.ended or inbox.failed is not None
 
     async def _close(self, want: Want | None = None) -> None:  # noqa: ARG002 - a grant's shape
+        transport = None if self._wire is None else self._wire.transport
         self._drop()
+        parting = getattr(transport, "parting", None)
+        if parting is not None:  # a caller's stream; it is bounded in time
+            await asyncio.wait({parting})
 
     async def _call(self, want: Call) -> Any:
         result = want.function(*want.args)

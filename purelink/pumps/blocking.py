@@ -44,7 +44,7 @@ from .sockets import (
     set_options,
     sockaddr,
 )
-from .streams import ByteStream, adopt
+from .streams import ByteStream, adopt, shown
 from .threads import compute_within
 
 if TYPE_CHECKING:
@@ -168,7 +168,8 @@ class BlockingPump:
             self._remaining(want)
             channel = self._socket = adopt(want.address.sockaddr())
             user = peer_user(channel) if want.peer_user else None
-            return Opened(peer(channel), own(channel), user)
+            sink = channel.sink if isinstance(channel, ByteStream) else None
+            return Opened(peer(channel), own(channel), user, *shown(sink))
         channel = make_socket(want.address)
         try:
             set_options(channel, want.options)

@@ -39,7 +39,7 @@ class Relay:
     """
 
     def __init__(self, stream: Any, wire: Wire) -> None:
-        if hasattr(stream, "setblocking"):
+        if any(hasattr(stream, name) for name in ("setblocking", "settimeout", "sendall")):
             raise InterfaceError(
                 "aconnect takes a plain socket, a pair (reader, writer), or an object with"
                 " coroutines recv and send, or read and write; this is a blocking stream"
@@ -62,6 +62,8 @@ class Relay:
         self._going = asyncio.Event()
         self._going.set()
         self._writer: asyncio.Task[None] | None = None
+        #: the end under way, for whoever can wait for it
+        self.parting: asyncio.Task[None] | None = None
         wire.connection_made(self)
         self._reader = asyncio.ensure_future(self._receive())
 
@@ -171,12 +173,9 @@ class Relay:
             return
         self._closing = True
         self._reader.cancel()
-        if self._writer is None and self._held is not None:
-            self._sink.close()
-        else:
-            parting = asyncio.ensure_future(self._part(self._writer))
-            _PARTINGS.add(parting)
-            parting.add_done_callback(_PARTINGS.discard)
+        self.parting = asyncio.ensure_future(self._part(self._writer))
+        _PARTINGS.add(self.parting)
+        self.parting.add_done_callback(_PARTINGS.discard)
         # Whoever waits on it must not wait for the parting.
         self._wire.connection_lost(None)
 
@@ -189,8 +188,10 @@ class Relay:
             writer.cancel()
         with contextlib.suppress(Exception):
             closed = self._sink.close()
-            if hasattr(closed, "__await__"):
-                await asyncio.wait_for(closed, _PARTING)
+            if not hasattr(closed, "__await__"):
+                closed = self._sink.wait_closed()
+            # TLS of its own says goodbye; a peer that does not answer to that is left.
+            await asyncio.wait_for(closed, _PARTING)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what the stream tells of itself, but no socket: it is not ours to look into."""

@@ -137,12 +137,15 @@ class Open(Want):
 class Opened(NamedTuple):
     """What `Open` found: the peer's address and our own, the peer's OS user.
 
-    `peer_user` is for unix sockets; None where the system does not tell.
+    `peer_user` is for unix sockets; None where the system does not tell. `certificate` is the
+    peer's, in DER, where a caller's own transport has TLS of its own; `verified`: with its name.
     """
 
     peer: Any
     own: Any
     peer_user: str | None = None
+    certificate: bytes | None = None
+    verified: bool = False
 
 
 class StartTLS(Want):

@@ -193,7 +193,7 @@ def test_check_070_a_handler_that_raises(face: Face, caplog: pytest.LogCaptureFi
         with caplog.at_level(logging.ERROR, "purelink"):
             assert connection.script("select")[0].scalar() == "x"
         assert len(heard) == 2
-        assert [record.name for record in caplog.records] == ["purelink"] * 2
+        assert [record.name for record in caplog.records] == ["purelink.connection"] * 2
         assert "handler raised an exception" in caplog.text
         assert connection.script("select")[0].scalar() == "y"
 

@@ -21,6 +21,7 @@ LONG = {
     "purelink/_conditions.py": "generated: a line a class, for type checkers alone",
     "purelink/wire/backend.py": "all messages of one side on one page: the catalogue is looked up",
     "purelink/wire/frontend.py": "the same",
+    "purelink/connection.py": "the blocking face on one page; its docstrings are the reference",
     "purelink/pumps/blocking.py": "one class whose methods are the wants; all else has moved out",
 }
 
