@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .aio import AsyncGather as AsyncGather
     from .aio import AsyncLinkRows as AsyncLinkRows
     from .aio import AsyncSession as AsyncSession
     from .catalog import Catalog as Catalog
@@ -44,12 +45,15 @@ if TYPE_CHECKING:
     from .default import dblink_is_busy as dblink_is_busy
     from .default import dblink_open as dblink_open
     from .default import dblink_send_query as dblink_send_query
+    from .default import gather as gather
     from .default import use_session as use_session
+    from .gathering import Gathered as Gathered
+    from .session import Gather as Gather
     from .session import LinkRows as LinkRows
     from .session import Session as Session
 
 _HOMES = {
-    ".aio": ("AsyncLinkRows", "AsyncSession"),
+    ".aio": ("AsyncGather", "AsyncLinkRows", "AsyncSession"),
     ".catalog": ("Catalog",),
     ".default": (
         "current_session",
@@ -74,9 +78,11 @@ _HOMES = {
         "dblink_is_busy",
         "dblink_open",
         "dblink_send_query",
+        "gather",
         "use_session",
     ),
-    ".session": ("LinkRows", "Session"),
+    ".gathering": ("Gathered",),
+    ".session": ("Gather", "LinkRows", "Session"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,4 +1,4 @@
-"""The asyncio face of dblink: `AsyncSession`, and `AsyncAsyncLinkRows` for its results.
+"""The asyncio face of dblink: `AsyncSession`, and `AsyncLinkRows` for its results.
 
 Floor 5. Method for method like the blocking face (`session`), which has the docstrings; each runs
 the same conversation of `links`.
@@ -6,11 +6,12 @@ the same conversation of `links`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, TypeVar
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Iterable, Mapping, TypeVar
 
 from ..aio import AsyncConnection
 from ..pumps.asynchronous import AsyncPump
 from . import signatures
+from .gathering import Gathering
 from .setting import Setting
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from ..conversation.connect import Plan
     from ..wire.wants import Dialogue
     from .columns import Columns
+    from .gathering import Gathered, Progress
     from .reading import Rows
     from .statements import Array, Vector
 
-__all__ = ["AsyncLinkRows", "AsyncSession"]
+__all__ = ["AsyncGather", "AsyncLinkRows", "AsyncSession"]
 
 T = TypeVar("T")
 
@@ -127,6 +129,30 @@ class AsyncSession(Setting):
         found = signatures.name(args)
         return [] if found is None else await self._run(self._links.get_notify(*found))
 
+    # -- many servers at once ---------------------------------------------------------------
+
+    def gather(
+        self,
+        names: Iterable[str] | None,
+        sql: str | Mapping[str, str],
+        *,
+        columns: Columns = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+    ) -> AsyncGather:
+        """As `Session.gather`; an asynchronous iterator."""
+        gathering = Gathering(
+            self._links,
+            names,
+            sql,
+            columns,
+            together=limit,
+            timeout=self._patience if timeout is None else timeout,
+            progress=progress,
+        )
+        return AsyncGather(gathering, self)
+
     # -- the local database -----------------------------------------------------------------
 
     async def dblink_get_pkey(self, relname: str | None) -> list[tuple[int, str]]:
@@ -194,6 +220,50 @@ class AsyncSession(Setting):
 
 async def _open(plan: Plan) -> AsyncConnection:
     return await AsyncConnection.open(plan, autocommit=True)
+
+
+class AsyncGather:
+    """The results of `AsyncSession.gather`, an iterator.
+
+    Leaving it early is `close()`, or `async with`: what runs is cancelled, and the links are free
+    again.
+    """
+
+    def __init__(self, gathering: Gathering, session: AsyncSession) -> None:
+        self._gathering = gathering
+        self._session = session
+
+    def __aiter__(self) -> AsyncIterator[Gathered]:
+        return self
+
+    async def __anext__(self) -> Gathered:
+        found = await self.fetchone()
+        if found is None:
+            raise StopAsyncIteration
+        return found
+
+    async def fetchone(self) -> Gathered | None:
+        """Return the next result, or None when there are no more."""
+        return await self._session._run(self._gathering.next())  # noqa: SLF001 - the face's other half
+
+    async def fetchall(self) -> list[Gathered]:
+        """Return all results that are left, in the order in which they came."""
+        return await self._session._run(self._gathering.rest())  # noqa: SLF001
+
+    async def close(self) -> None:
+        """Give up what has not answered."""
+        await self._session._run(self._gathering.close())  # noqa: SLF001
+
+    async def __aenter__(self) -> AsyncGather:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
 
 
 class AsyncLinkRows:

@@ -16,11 +16,13 @@ from ..errors import InterfaceError
 from .session import LinkRows, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .columns import Columns
+    from .gathering import Progress
     from .ledger import Ledger
     from .opening import Link
+    from .session import Gather
     from .statements import Array, Vector
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "dblink_is_busy",
     "dblink_open",
     "dblink_send_query",
+    "gather",
     "use_session",
 ]
 
@@ -200,6 +203,21 @@ def dblink_build_sql_delete(
 ) -> str | None:
     """As `Session.dblink_build_sql_delete`."""
     return current_session().dblink_build_sql_delete(relname, attributes, number, target)
+
+
+def gather(
+    names: Iterable[str] | None,
+    sql: str | Mapping[str, str],
+    *,
+    columns: Columns = None,
+    limit: int | None = None,
+    timeout: float | None = None,
+    progress: Progress | None = None,
+) -> Gather:
+    """As `Session.gather`."""
+    return current_session().gather(
+        names, sql, columns=columns, limit=limit, timeout=timeout, progress=progress
+    )
 
 
 def dblink_current_query() -> str | None:

@@ -10,8 +10,7 @@ Source: contrib/dblink/dblink.c of PostgreSQL 18; deviations on purpose in docs/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable
-from weakref import ref
+from typing import TYPE_CHECKING, Any, Callable
 
 from ..errors import Error, server_error
 from ..values.rows import text_row_decoder
@@ -40,15 +39,22 @@ class Links:
         opening: how a link is opened, and as whom.
         version: whose texts: 15 to 18, or None (18, the password refusals in 15's words).
         tell: takes each local notice (a softened error, a clipped name).
+        channel: gives what `wants.Watch` takes for a link.
 
     Attributes:
         current: the text that the call under way sends, for dblink_current_query.
     """
 
     def __init__(
-        self, opening: Opening, *, version: int | None, tell: Callable[[Diagnostics], None]
+        self,
+        opening: Opening,
+        *,
+        version: int | None,
+        tell: Callable[[Diagnostics], None],
+        channel: Callable[[Link], Any] = lambda link: link,
     ) -> None:
         self.opening = opening
+        self.channel = channel
         self.version = version
         self.tell = tell
         self.current: str | None = None
@@ -107,9 +113,9 @@ class Links:
     def _resolved(self, text: str | None) -> Dialogue[tuple[Slot[Link], str | None, bool]]:
         """Return the slot to use, its name for messages, and whether it is a temporary one."""
         if text is None:
-            return (yield from self._found(None)), None, False
+            return (yield from self.found(None)), None, False
         if self.ledger.peek(text) is not None:
-            return (yield from self._found(text)), text, False
+            return (yield from self.found(text)), text, False
         role = yield from self.opening.role()
         conninfo, inline = yield from self.opening.conninfo(text, role)
         self.opening.check_before(conninfo, role)
@@ -136,7 +142,7 @@ class Links:
         reading.temporary = temporary
         rows = Rows(reading, self)
         yield from self._free(slot)
-        slot.reading = ref(rows)
+        rows.hold()
         try:
             yield Call(slot.link.run, reading.start())
         except BaseException:
@@ -178,7 +184,7 @@ class Links:
         session.answers.clear()
         slot.drained()
 
-    def _found(self, name: str | None) -> Dialogue[Slot[Link]]:
+    def found(self, name: str | None) -> Dialogue[Slot[Link]]:
         """Return a link's slot; rows on it that nobody holds any more are given up."""
         slot = self.ledger.find(name)
         if slot.reading is not None and slot.reading() is None:
@@ -252,7 +258,7 @@ class Links:
 
     def open_cursor(self, name: str | None, cursor: str, sql: str, fail: bool) -> Dialogue[str]:
         """dblink_open: "OK", or "ERROR" under fail=False. Raises: 08003, XX000, remote errors."""
-        slot = yield from self._found(name)
+        slot = yield from self.found(name)
         if slot.before_open(self._transaction_idle(slot)):
             begun = yield from self._begun(slot)
             if begun.failure is not None:
@@ -286,7 +292,7 @@ class Links:
     ) -> Dialogue[Rows]:
         """dblink_fetch: the next rows of a cursor. Raises: 08003, 34000, remote errors."""
         declared = declaration.declared(wanted)
-        slot = yield from self._found(name)
+        slot = yield from self.found(name)
         sql = f"FETCH {count} FROM {cursor}"
         reading = Reading(slot, name, rules.fetching(cursor), declared, sql, fail=fail)
         reading.command_refused = refusals.no_such_cursor(cursor)
@@ -302,7 +308,7 @@ class Links:
 
     def close_cursor(self, name: str | None, cursor: str, fail: bool) -> Dialogue[str]:
         """dblink_close: "OK", or "ERROR" under fail=False. Raises: 08003, XX000, remote errors."""
-        slot = yield from self._found(name)
+        slot = yield from self.found(name)
         done = yield from self._done(slot, f"CLOSE {cursor}")
         said = self._commanded(done, rules.closing(cursor), name, fail)
         if said == "OK" and slot.after_close():
@@ -315,7 +321,7 @@ class Links:
 
     def send_query(self, name: str, sql: str) -> Dialogue[int]:
         """dblink_send_query: 1; 0 and a notice if the link is busy or dead. Raises: 08003."""
-        slot = yield from self._found(name)
+        slot = yield from self.found(name)
         why = slot.refusal(not slot.link.talk.session.closed)
         if why is not None:
             self.tell(rules.could_not_send(why))
@@ -381,7 +387,7 @@ class Links:
         Raises: 08003; 42804 and conversion errors (the result is used up); remote errors.
         """
         declared = declaration.declared(wanted)
-        slot = yield from self._found(name)
+        slot = yield from self.found(name)
         reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, slot.query or "", fail=fail)
         rows = Rows(reading, self)
         if slot.reading is not None:

@@ -12,6 +12,7 @@ results materializeResult).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Tuple
+from weakref import ref
 
 from ..errors import DatabaseError, Diagnostics, InterfaceError
 from ..values.input import input_function
@@ -25,6 +26,7 @@ from .commands import LOST, Failure, lost, spelled
 if TYPE_CHECKING:
     from ..wire.backend import Column as RemoteColumn
     from ..wire.session import Answer, RowDecoder, Session
+    from ..wire.wants import Limit
     from .columns import Column
     from .ledger import Slot
     from .links import Links
@@ -92,6 +94,31 @@ class Reading:
         self.slot.sent(pending=True)
         yield from self.stream(data)
 
+    def ask(self, limit: Limit | None) -> Dialogue[None]:
+        """Send the text and don't wait; `poll` takes what comes of it."""
+        session = self.slot.link.talk.session
+        data = dialogues.simple_query(session, session.text(self.sql, "the query"), self._decoder)
+        self.slot.sent(pending=True)
+        try:
+            yield from dialogues.send(data, limit, session=session)
+        except (OSError, *LOST):
+            pass  # the result will tell that the link is gone
+
+    def poll(self) -> Dialogue[None]:
+        """Take what has come, without waiting for more."""
+        talk = self.slot.link.talk
+        session = talk.session
+        try:
+            yield from dialogues.peek(session, talk.deliver)
+            while session.dying:
+                # its last words: the end follows
+                yield from dialogues.read(session, talk.deliver)
+            while session.answers and self._take(session.answers[0]):
+                pass
+            yield from self._copied_or_ended()
+        except LOST as error:
+            self._lost(session, error)
+
     def stream(self, data: bytes = b"") -> Dialogue[None]:
         """Take what comes next, in what one read brings."""
         talk = self.slot.link.talk
@@ -101,12 +128,16 @@ class Reading:
             while answer is not None and self._take(answer):
                 # What has come already; the next read is the next call's.
                 answer = session.answers[0] if session.answers else None
-            if session.answers and session.answers[0].formats is not None:
-                yield from self._copy()
-            elif session.idle and not session.answers:
-                self._ended()
+            yield from self._copied_or_ended()
         except LOST as error:
             self._lost(session, error)
+
+    def _copied_or_ended(self) -> Dialogue[None]:
+        session = self.slot.link.talk.session
+        if session.answers and session.answers[0].formats is not None:
+            yield from self._copy()
+        elif session.idle and not session.answers:
+            self._ended()
 
     def _take(self, answer: Answer) -> bool:
         """Take the rows out of an answer, and the answer itself when it is whole."""
@@ -313,6 +344,10 @@ class Rows:
         self.reading = reading
         self._links = links
         self._at = 0
+
+    def hold(self) -> None:
+        """Have the link to itself until it is read to its end, closed, or nobody's any more."""
+        self.reading.slot.reading = ref(self)
 
     def fill(self, *, everything: bool = False) -> Dialogue[None]:
         """Read until the result is whole, or is big enough to be streamed.

@@ -6,11 +6,12 @@ makes a call do nothing (STRICT). Each method runs one conversation of `links`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Iterator, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, TypeVar
 
 from ..connection import Connection
 from ..pumps.blocking import BlockingPump
 from . import signatures
+from .gathering import Gathering
 from .setting import Setting
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from ..conversation.connect import Plan
     from ..wire.wants import Dialogue
     from .columns import Columns
+    from .gathering import Gathered, Progress
     from .reading import Rows
     from .statements import Array, Vector
 
-__all__ = ["LinkRows", "Session"]
+__all__ = ["Gather", "LinkRows", "Session"]
 
 T = TypeVar("T")
 
@@ -169,6 +171,46 @@ class Session(Setting):
         found = signatures.name(args)
         return [] if found is None else self._run(self._links.get_notify(*found))
 
+    # -- many servers at once ---------------------------------------------------------------
+
+    def gather(
+        self,
+        names: Iterable[str] | None,
+        sql: str | Mapping[str, str],
+        *,
+        columns: Columns = None,
+        limit: int | None = None,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+    ) -> Gather:
+        """Run a query on many links at once; an iterator over their results, as they come.
+
+        Each result is a `Gathered`: the link's name, its rows (all in memory) or its error, which
+        is not raised: `result()` does that. Neither threads nor tasks are started.
+
+        Args:
+            names: of open links; None: all of them, or those that `sql` has a text for.
+            sql: the text for all, or one for each name.
+            columns: as `dblink`.
+            limit: how many run at a time; None: all.
+            timeout: seconds for each link's query, from when it was sent; then it is cancelled.
+                None: the policy's `statement_timeout`, if the session has one.
+            progress: called with each result, how many there are by now, and of how many.
+
+        Raises:
+            InterfaceError: a name stands twice, or has no text. As the reading of `columns`.
+        """
+        gathering = Gathering(
+            self._links,
+            names,
+            sql,
+            columns,
+            together=limit,
+            timeout=self._patience if timeout is None else timeout,
+            progress=progress,
+        )
+        return Gather(gathering, self)
+
     # -- the local database -----------------------------------------------------------------
 
     def dblink_get_pkey(self, relname: str | None) -> list[tuple[int, str]]:
@@ -247,6 +289,49 @@ class Session(Setting):
 
 def _open(plan: Plan) -> Connection:
     return Connection.open(plan, autocommit=True)
+
+
+class Gather:
+    """The results of `Session.gather`, an iterator.
+
+    Leaving it early is `close()`, or `with`: what runs is cancelled, and the links are free again.
+    """
+
+    def __init__(self, gathering: Gathering, session: Session) -> None:
+        self._gathering = gathering
+        self._session = session
+
+    def __iter__(self) -> Iterator[Gathered]:
+        return self
+
+    def __next__(self) -> Gathered:
+        found = self.fetchone()
+        if found is None:
+            raise StopIteration
+        return found
+
+    def fetchone(self) -> Gathered | None:
+        """Return the next result, or None when there are no more."""
+        return self._session._run(self._gathering.next())  # noqa: SLF001 - the face's other half
+
+    def fetchall(self) -> list[Gathered]:
+        """Return all results that are left, in the order in which they came."""
+        return self._session._run(self._gathering.rest())  # noqa: SLF001
+
+    def close(self) -> None:
+        """Give up what has not answered."""
+        self._session._run(self._gathering.close())  # noqa: SLF001
+
+    def __enter__(self) -> Gather:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 class LinkRows:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Callable, NoReturn, Sequence
 
 from ..errors import InterfaceError
@@ -109,7 +110,8 @@ class Setting:
         )
         # Nothing here holds the session itself: it ends when nobody else does.
         tell = partial(_tell, self.notice_handlers, self.notices)
-        self._links = Links(self._opening, version=version, tell=tell)
+        self._links = Links(self._opening, version=version, tell=tell, channel=attrgetter("_pump"))
+        self._patience = None if policy is None else policy.statement_timeout
 
     def _here(self) -> Local:
         if self._local is None:

@@ -28,6 +28,7 @@ from ..wire.wants import (
     Resolve,
     StartTLS,
     Want,
+    Watch,
 )
 from .channel import addresses
 from .relay import Relay
@@ -330,6 +331,40 @@ class AsyncPump:
         finally:
             other.close()
 
+    async def _watch(self, want: Watch) -> list[AsyncPump]:
+        pumps: list[AsyncPump] = want.channels
+        for limit in want.begun:
+            limit.begin(asyncio.get_running_loop().time())
+        stirred = [pump for pump in pumps if pump.stirred]
+        if not stirred:
+            watcher = asyncio.get_running_loop().create_future()
+            for pump in pumps:
+                pump._await_word(watcher)  # noqa: SLF001 - our own class
+            try:
+                await self._within(want, watcher)
+            finally:
+                for pump in pumps:
+                    pump._await_word(None)  # noqa: SLF001
+            stirred = [pump for pump in pumps if pump.stirred]
+        return stirred
+
+    @property
+    def stirred(self) -> bool:
+        """Something was received that has not been handed out, or the end."""
+        wire = self._wire
+        if wire is None or wire.transport.is_closing():
+            return True
+        inbox = wire.inbox
+        return bool(inbox.size) or inbox.ended or inbox.failed is not None
+
+    def _await_word(self, watcher: asyncio.Future[None] | None) -> None:
+        wire = self._wire
+        if wire is not None:
+            wire.watcher = watcher
+            if watcher is not None and wire.reading_paused:
+                wire.reading_paused = False
+                wire.transport.resume_reading()
+
     # -- the end ----------------------------------------------------------------------------
 
     def _drop(self) -> None:
@@ -402,6 +437,7 @@ class AsyncPump:
         Call: _call,
         Compute: _compute,
         Aside: _aside,
+        Watch: _watch,
     }
 
 

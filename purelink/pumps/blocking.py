@@ -31,6 +31,7 @@ from ..wire.wants import (
     Resolve,
     StartTLS,
     Want,
+    Watch,
 )
 from .channel import CHUNK, LINGER, Gathering, addresses
 from .sockets import (
@@ -41,6 +42,7 @@ from .sockets import (
     peer,
     peer_user,
     polled,
+    readable,
     set_options,
     sockaddr,
 )
@@ -272,6 +274,23 @@ class BlockingPump:
         finally:
             other.close()
 
+    def _watch(self, want: Watch) -> list[BlockingPump]:
+        pumps: list[BlockingPump] = want.channels
+        for limit in want.begun:
+            limit.begin(time.monotonic())
+        stirred = [pump for pump in pumps if pump.stirred]
+        while not stirred:
+            remaining = self._remaining(want)
+            ready = readable([pump._socket for pump in pumps], remaining)  # noqa: SLF001 - our own class
+            stirred = [pumps[place] for place in ready]
+        return stirred
+
+    @property
+    def stirred(self) -> bool:
+        """Something was received and not handed out, or the end. The socket is not asked."""
+        inbox = self._inbox
+        return self._socket is None or bool(inbox.size) or inbox.ended or inbox.failed is not None
+
     # -- the socket -------------------------------------------------------------------------
 
     def _send(self, data: bytes, want: Want) -> None:
@@ -478,4 +497,5 @@ class BlockingPump:
         Call: _call,
         Compute: _compute,
         Aside: _aside,
+        Watch: _watch,
     }

@@ -20,6 +20,7 @@ __all__ = [
     "peer",
     "peer_user",
     "polled",
+    "readable",
     "set_options",
     "sockaddr",
 ]
@@ -43,6 +44,22 @@ def glance(channel: Any) -> bool:
         poll.register(channel, select.POLLIN)
         return bool(poll.poll(0))
     return bool(select.select([channel], [], [], 0)[0])
+
+
+def readable(channels: list[Any], seconds: float | None) -> list[int]:
+    """Return the places of those sockets that can be read, or have ended, as soon as one can.
+
+    None when `seconds` are over.
+    """
+    places = {channel.fileno(): place for place, channel in enumerate(channels)}
+    if not hasattr(select, "poll"):
+        found, _, _ = select.select(list(places), [], [], seconds)  # Windows
+        return [places[number] for number in found]
+    poll = select.poll()
+    for number in places:
+        poll.register(number, select.POLLIN)
+    ready = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
+    return [places[number] for number, _ in ready]
 
 
 def polled(poll: Any, seconds: float | None, asked: int) -> int:

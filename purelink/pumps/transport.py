@@ -29,6 +29,8 @@ class Wire(asyncio.Protocol):
         self.inbox = Gathering()
         self.engine: Any = None
         self.waiter: asyncio.Future[None] | None = None
+        #: woken by the first piece that comes, to whichever of several channels
+        self.watcher: asyncio.Future[None] | None = None
         self.want: Exchange | None = None
         self.linger: asyncio.TimerHandle | None = None
         self.writable: asyncio.Future[None] | None = None
@@ -104,6 +106,8 @@ class Wire(asyncio.Protocol):
     def tell(self) -> None:
         """Wake the reader if there is enough, or soon if there is something."""
         waiter, want, inbox = self.waiter, self.want, self.inbox
+        if self.watcher is not None and not self.watcher.done():
+            self.watcher.set_result(None)
         if waiter is None or want is None:
             # Never while a write is pending: the server may be waiting for us to read.
             full = inbox.size > _HIGH and self.writable is None and not self.writing_paused

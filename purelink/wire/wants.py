@@ -36,6 +36,7 @@ __all__ = [
     "Secured",
     "StartTLS",
     "Want",
+    "Watch",
 ]
 
 T = TypeVar("T")
@@ -56,6 +57,11 @@ class Limit:
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
         self.deadline: float | None = None
+
+    def begin(self, now: float) -> None:
+        """Start, by a pump's clock, unless it has been started."""
+        if self.deadline is None and self.seconds is not None:
+            self.deadline = now + self.seconds
 
 
 class LimitExpired(Exception):
@@ -269,6 +275,24 @@ class Aside(Want):
 
     def __init__(self, dialogue: Dialogue[Any], *, limit: Limit | None = None) -> None:
         self.dialogue = dialogue
+        self.limit = limit
+
+
+class Watch(Want):
+    """Wait until one of several channels, each another pump's, has something to be read.
+
+    `channels` are the pumps. Sends back the list of those that have something, or have ended.
+    `begun` are limits that start now, if they have not: one for each channel, say, of which `limit`
+    is the first to run out.
+    """
+
+    __slots__ = ("begun", "channels")
+
+    def __init__(
+        self, channels: list[Any], *, begun: list[Limit] | None = None, limit: Limit | None = None
+    ) -> None:
+        self.channels = channels
+        self.begun = begun or []
         self.limit = limit
 
 

@@ -59,6 +59,7 @@ ROOMS = {
     "pumps": room(4, "socket select selectors asyncio time os pwd threading concurrent"),
     "surroundings": room(4, "os open pathlib pwd getpass locale"),
     "dblink.commands": room(4),
+    "dblink.gathering": room(4),
     "dblink.links": room(4),
     "dblink.local": room(4),
     "dblink.lookups": room(4),
@@ -97,6 +98,7 @@ FAMILIES = [
     {"result", "arrow"},
     {
         "dblink.commands",
+        "dblink.gathering",
         "dblink.links",
         "dblink.local",
         "dblink.lookups",

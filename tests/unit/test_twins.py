@@ -9,6 +9,9 @@ import pytest
 
 from purelink import aio, arequests, connection, requests
 from purelink.cursors import aclient, client, transactions
+from purelink.cursors import aclient, client
+from purelink.dblink import aio as dblink_aio
+from purelink.dblink import session
 from purelink.pool import aio as pool_aio
 from purelink.pool import blocking as pool_blocking
 
@@ -19,6 +22,9 @@ PAIRS = [
     (requests.Stream, arequests.AsyncStream),
     (requests.CopyOut, arequests.AsyncCopyOut),
     (requests.Pipeline, arequests.AsyncPipeline),
+    (session.Session, dblink_aio.AsyncSession),
+    (session.LinkRows, dblink_aio.AsyncLinkRows),
+    (session.Gather, dblink_aio.AsyncGather),
     (pool_blocking.ConnectionPool, pool_aio.AsyncConnectionPool),
     (pool_blocking.NullConnectionPool, pool_aio.AsyncNullConnectionPool),
 ]
