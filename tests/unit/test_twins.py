@@ -9,7 +9,6 @@ import pytest
 
 from purelink import aio, arequests, connection, requests
 from purelink.cursors import aclient, client, transactions
-from purelink.cursors import aclient, client
 from purelink.dblink import aio as dblink_aio
 from purelink.dblink import session
 from purelink.pool import aio as pool_aio
