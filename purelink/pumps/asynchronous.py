@@ -335,18 +335,17 @@ class AsyncPump:
         pumps: list[AsyncPump] = want.channels
         for limit in want.begun:
             limit.begin(asyncio.get_running_loop().time())
-        stirred = [pump for pump in pumps if pump.stirred]
-        if not stirred:
+        if not any(pump.stirred for pump in pumps):
             watcher = asyncio.get_running_loop().create_future()
-            for pump in pumps:
-                pump._await_word(watcher)  # noqa: SLF001 - our own class
+            wires = [pump._wire for pump in pumps if pump._wire is not None]  # noqa: SLF001 - ours
+            for wire in wires:
+                wire.await_word(watcher)
             try:
                 await self._within(want, watcher)
             finally:
-                for pump in pumps:
-                    pump._await_word(None)  # noqa: SLF001
-            stirred = [pump for pump in pumps if pump.stirred]
-        return stirred
+                for wire in wires:
+                    wire.await_word(None)
+        return [pump for pump in pumps if pump.stirred]
 
     @property
     def stirred(self) -> bool:
@@ -356,14 +355,6 @@ class AsyncPump:
             return True
         inbox = wire.inbox
         return bool(inbox.size) or inbox.ended or inbox.failed is not None
-
-    def _await_word(self, watcher: asyncio.Future[None] | None) -> None:
-        wire = self._wire
-        if wire is not None:
-            wire.watcher = watcher
-            if watcher is not None and wire.reading_paused:
-                wire.reading_paused = False
-                wire.transport.resume_reading()
 
     # -- the end ----------------------------------------------------------------------------
 

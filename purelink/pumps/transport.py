@@ -122,6 +122,13 @@ class Wire(asyncio.Protocol):
         elif inbox.size >= max(1, want.need) and self.linger is None:
             self.linger = self.loop.call_later(LINGER, self.wake)
 
+    def await_word(self, watcher: asyncio.Future[None] | None) -> None:
+        """Have a future woken by the next piece that comes; None: no more."""
+        self.watcher = watcher
+        if watcher is not None and self.reading_paused:
+            self.reading_paused = False
+            self.transport.resume_reading()
+
     @property
     def has_socket(self) -> bool:
         """The transport shows its socket."""
