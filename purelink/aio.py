@@ -20,7 +20,7 @@ from .conversation.statements import CACHE_SIZE
 from .conversation.streaming import CHUNK, Streaming
 from .cursors.asynchronous import AsyncCursorMethods
 from .errors import Error, InterfaceError, LocalProtocolError, Timeout
-from .face import limit_of, plan_for, tracing
+from .face import forks, limit_of, plan_for, tracing
 from .pumps.asynchronous import AsyncPump
 from .rows import Row
 from .values.styles import odd_policy
@@ -171,21 +171,52 @@ class AsyncConnection(AsyncCursorMethods[Row]):
             raise LocalProtocolError("another command is already in progress")
         async with self._lock:
             self._talk.admit(holder)
-            pump = self._pump
             try:
                 self._owner = me
-                return await pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
-            except LimitExpired:
+                return await self._told(dialogue, limit, timeout)
+            finally:
+                self._owner = None
+
+    async def _told(
+        self, dialogue: Dialogue[T], limit: Limit | None, timeout: float | None = None
+    ) -> T:
+        """As `Connection._told`."""
+        try:
+            return await self._pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
+        except LimitExpired:
+            await self._recover()
+            raise self._timed_out(timeout) from None
+        except Error:
+            if not self._talk.session.idle:
                 await self._recover()
-                raise self._timed_out(timeout) from None
-            except Error:
-                if not self._talk.session.idle:
-                    await self._recover()
-                raise
-            except BaseException:
-                # An interrupt, or the user's own error: answers may lie about, though all came.
-                await self._recover()
-                raise
+            raise
+        except BaseException:
+            # An interrupt, or the user's own error: answers may lie about, though all came.
+            await self._recover()
+            raise
+
+    async def ask(self, sql: str, parameters: Sequence[object] = ()) -> Result:
+        """As `Connection.ask`."""
+        lock = self._lock
+        elsewhere = forks() != self._forks or asyncio.get_running_loop() is not self._loop
+        if elsewhere or lock.locked():
+            return await self.run(self._talk.query(sql, parameters))
+        async with lock:
+            try:
+                self._owner = asyncio.current_task()
+                short, pump = self._talk.short, self._pump
+                try:
+                    question = short.question(sql, parameters)
+                    heard = None if question is None else await pump.ask(question)
+                    if heard:
+                        result = short.answer(heard)
+                        if result is not None:
+                            return result
+                    rest = short.rest(heard)
+                except BaseException as error:
+                    said, pump.asked = pump.asked, False
+                    rest = short.failed(error, said=said)
+                return await self._told(rest, None)
             finally:
                 self._owner = None
 
@@ -210,6 +241,8 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         timeout: float | None = None,
     ) -> Result:
         """As `Connection.query`."""
+        if timeout is None:
+            return await self.ask(sql, parameters)
         return await self.run(self._talk.query(sql, parameters), timeout)
 
     async def script(

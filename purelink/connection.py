@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import warnings
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .conversation.connect import connect as connecting
@@ -20,7 +20,7 @@ from .conversation.statements import CACHE_SIZE
 from .conversation.streaming import CHUNK, Streaming
 from .cursors.blocking import CursorMethods
 from .errors import Error, LocalProtocolError, Timeout
-from .face import limit_of, plan_for, tracing
+from .face import forks, limit_of, plan_for, tracing
 from .pumps.blocking import BlockingPump
 from .requests import CopyOut, Pipeline, Stream
 from .rows import Row
@@ -148,7 +148,7 @@ class Connection(CursorMethods[Row]):
             autocommit=autocommit,
             statement_cache_size=statement_cache_size,
         )
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._owner: int | None = None
 
     @classmethod
@@ -204,27 +204,58 @@ class Connection(CursorMethods[Row]):
         self._check_process()
         timeout = self._patience if timeout is None else timeout
         limit = limit_of(timeout)
-        me = threading.get_ident()
+        me = get_ident()
         if self._owner == me:
             dialogue.close()
             raise LocalProtocolError("another command is already in progress")
         with self._lock:
             self._talk.admit(holder)
-            pump = self._pump
             try:
                 self._owner = me
-                return pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
-            except LimitExpired:
+                return self._told(dialogue, limit, timeout)
+            finally:
+                self._owner = None
+
+    def _told(self, dialogue: Dialogue[T], limit: Limit | None, timeout: float | None = None) -> T:
+        """Run a conversation of whoever has the lock."""
+        try:
+            return self._pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
+        except LimitExpired:
+            self._recover()
+            raise self._timed_out(timeout) from None
+        except Error:
+            if not self._talk.session.idle:
                 self._recover()
-                raise self._timed_out(timeout) from None
-            except Error:
-                if not self._talk.session.idle:
-                    self._recover()
-                raise
-            except BaseException:
-                # An interrupt, or the user's own error: answers may lie about, though all came.
-                self._recover()
-                raise
+            raise
+        except BaseException:
+            # An interrupt, or the user's own error: answers may lie about, though all came.
+            self._recover()
+            raise
+
+    def ask(self, sql: str, parameters: Sequence[object] = ()) -> Result:
+        """As `query` without a timeout, parameters in one sequence; raises as that.
+
+        A statement that was run before goes the short way (`conversation.short`).
+        """
+        me = get_ident()
+        if self._owner == me or forks() != self._forks:
+            return self.run(self._talk.query(sql, parameters))  # which says what is wrong
+        with self._lock:
+            try:
+                self._owner = me
+                short, pump = self._talk.short, self._pump
+                try:
+                    question = short.question(sql, parameters)
+                    heard = None if question is None else pump.ask(question)
+                    if heard:
+                        result = short.answer(heard)
+                        if result is not None:
+                            return result
+                    rest = short.rest(heard)
+                except BaseException as error:
+                    said, pump.asked = pump.asked, False
+                    rest = short.failed(error, said=said)
+                return self._told(rest, None)
             finally:
                 self._owner = None
 
@@ -257,6 +288,8 @@ class Connection(CursorMethods[Row]):
             ConnectionLost, RemoteProtocolError: the connection is over.
             Timeout: time ran out; `closed` tells whether the connection survived.
         """
+        if timeout is None:
+            return self.ask(sql, parameters)
         return self.run(self._talk.query(sql, parameters), timeout)
 
     def script(self, sql: str, *, timeout: float | None = None) -> list[Result]:
@@ -431,7 +464,7 @@ class Connection(CursorMethods[Row]):
             self._pump.forget()
             return
         if not self.closed:
-            if self._owner == threading.get_ident():
+            if self._owner == get_ident():
                 self._talk.session.end()
             else:
                 self._close_in_turn()

@@ -150,6 +150,24 @@ def limit_of(timeout: float | None) -> Limit | None:
     return None if timeout == float("inf") else Limit(timeout)
 
 
+#: how often this process is the child of a fork
+_forks = 0
+
+
+def forks() -> int:
+    """Return a number that differs in a forked child: cheaper than asking the system who we are."""
+    return _forks
+
+
+def _forked() -> None:
+    global _forks  # noqa: PLW0603 - one process, one number
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 class Face:
     """The part of a connection that does not wait.
 
@@ -165,6 +183,7 @@ class Face:
     _pump: Any
     _settings: Settings
     _pid: int
+    _forks: int
     _before: int
     _told_end = False
     #: seconds for a call that names none itself; None: no limit
@@ -192,6 +211,7 @@ class Face:
         if plan.policy is not None:
             self._patience = plan.policy.statement_timeout
         self._pid = os.getpid()
+        self._forks = forks()
         # What the pump handed out before the session began to listen.
         self._before = pump.handed - connected.session.received
 

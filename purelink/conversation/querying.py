@@ -15,15 +15,26 @@ from .statements import retry_error
 if TYPE_CHECKING:
     from ..result import Result
     from ..wire.wants import Dialogue
+    from .statements import Request
     from .talk import Talk
 
 __all__ = ["query", "several"]
 
 
-def query(talk: Talk, sql: str, parameters: Sequence[object] = ()) -> Dialogue[Result]:
-    """As `Talk.query`."""
+def query(
+    talk: Talk,
+    sql: str,
+    parameters: Sequence[object] = (),
+    request: Request | None = None,
+    heard: bytes = b"",
+) -> Dialogue[Result]:
+    """As `Talk.query`.
+
+    Args:
+        request: it was sent already, as this; heard: what has come of the answer (`short`).
+    """
     session, statements = talk.session, talk.statements
-    if not parameters and sql not in statements and several(sql):
+    if request is None and not parameters and sql not in statements and several(sql):
         results = yield from talk.script(sql)
         return results[-1]
     encoded = encode_parameters(
@@ -32,26 +43,35 @@ def query(talk: Talk, sql: str, parameters: Sequence[object] = ()) -> Dialogue[R
     for unnamed in (False, False, True):
         at_stake = session.transaction_status != "I"
         changes = session.changes
-        batch = talk.batch()
-        request = statements.add(batch, sql, encoded, session, talk.decoder_for, unnamed=unnamed)
-        batch.sync()
+        data = b""
+        if request is None:
+            batch = talk.batch()
+            request = statements.add(
+                batch, sql, encoded, session, talk.decoder_for, unnamed=unnamed
+            )
+            data = dialogues.ask(session, batch.sync(), talk.decoder_for)
         try:
-            yield from talk.finish(dialogues.ask(session, batch, talk.decoder_for))
+            yield from talk.finish(data, heard)
         finally:
             statements.settle(request)
         stale = request.stale()
         if stale is None:
-            if session.changes != changes:
-                talk.recall_reading(request)
             break
         session.answers.clear()
         statements.lost(request, stale)
+        request, heard = None, b""
         if at_stake:
             raise retry_error(stale)
         if session.transaction_status == "E":
             # Of the BEGIN that went out before it: nothing else was done in there.
             yield from talk.command("ROLLBACK")
-    return result_of(request.answer, talk.taken())
+    assert request is not None
+    if session.changes != changes:
+        talk.recall_reading(request)
+    result = result_of(request.answer, talk.taken())
+    if session.encoding == "utf-8" and session.encoding_errors == "strict":
+        statements.learn(request, parameters, encoded)
+    return result
 
 
 def several(sql: str) -> bool:

@@ -15,16 +15,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import count
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Callable, Iterable, Sequence
 
 from ..errors import DatabaseError, StaleStatement
+from ..values.known import UNFIT, writer
 from ..wire import legality
-from ..wire.backend import Column
-from ..wire.binding import Binder
 from ..wire.session import Answer
+from .prepared import Following, Request, Statement
 
 if TYPE_CHECKING:
     from ..values.parameters import Parameter
+    from ..wire.backend import Column
     from ..wire.dialogues import Batch
     from ..wire.session import RowDecoder, Session
 
@@ -36,6 +37,8 @@ CACHE_SIZE = 100
 TEXT_AT_MOST = 65536
 #: One text is prepared at most so often, for parameters of different types.
 VARIANTS_AT_MOST = 8
+#: One statement is ready for parameters of so many tuples of Python types at most.
+KEYS_AT_MOST = 16
 #: So many losses that we did not cause (a pooler's doing) switch the cache off.
 LOSSES_AT_MOST = 3
 
@@ -44,143 +47,8 @@ _NUMBERS = count(1)
 _FORGETFUL = frozenset({"DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL"})
 
 DecoderFor = Callable[["tuple[Column, ...]"], "RowDecoder"]
-
-
-class Statement:
-    """A statement prepared on the server, or being prepared.
-
-    Attributes:
-        name: on the server. sql: its text.
-        declared: the type OIDs that Parse declared, 0: left to the server; parameter_oids: as
-            the server described them, None until it did.
-        columns: of its rows, in the format asked for; None: it returns none, or is not described.
-        reading: `session.changes` when `decoder` was made; it is made anew when that is past.
-        under: client_encoding, DateStyle and IntervalStyle of then.
-    """
-
-    __slots__ = (
-        "bind",
-        "columns",
-        "declared",
-        "decoder",
-        "leader",
-        "name",
-        "parameter_oids",
-        "reading",
-        "result_formats",
-        "sql",
-        "under",
-    )
-
-    def __init__(
-        self,
-        name: bytes,
-        sql: str,
-        declared: tuple[int, ...],
-        result_formats: tuple[int, ...],
-        leader: Answer,
-    ) -> None:
-        self.name = name
-        self.sql = sql
-        self.declared = declared
-        self.result_formats = result_formats
-        self.bind = Binder(name, result_formats)
-        self.parameter_oids: tuple[int, ...] | None = None
-        self.columns: tuple[Column, ...] | None = None
-        self.decoder: RowDecoder | None = None
-        self.reading: int | None = None
-        self.under: tuple[str, ...] = ()
-        #: the answer to its first execution, while its description is on the way
-        self.leader: Answer | None = leader
-
-    def fits(self, parameters: Sequence[Parameter]) -> bool:
-        """Tell whether parameters of these types mean here what they would mean unprepared."""
-        declared = self.declared
-        if len(parameters) != len(declared):
-            return False
-        actual = self.parameter_oids or declared
-        for (oid, _, value), first, second in zip(parameters, declared, actual):
-            if value is not None and oid not in (first, second):
-                return False
-        return True
-
-    def described(self, prepared: Answer) -> None:
-        """Take what the server told about it."""
-        self.leader = None
-        self.parameter_oids = prepared.parameter_oids
-        columns = prepared.columns
-        if columns is not None and self.result_formats:
-            columns = tuple([_in_format(each, self.result_formats[0]) for each in columns])
-        self.columns = columns
-
-
-def _in_format(column: Column, form: int) -> Column:
-    return Column(
-        column.name,
-        column.type_oid,
-        type_modifier=column.type_modifier,
-        type_size=column.type_size,
-        table_oid=column.table_oid,
-        table_column=column.table_column,
-        format=form,
-    )
-
-
-def _read_under(session: Session) -> tuple[str, ...]:
-    get = session.parameters.get
-    return session.encoding, get("DateStyle", "ISO, MDY"), get("IntervalStyle", "postgres")
-
-
-class _Following:
-    """Decodes the rows of a statement whose description is still on its way: as its leader's."""
-
-    __slots__ = ("_leader",)
-
-    def __init__(self, leader: Answer) -> None:
-        self._leader = leader
-
-    def decode(self, buffer: bytes, start: int, end: int, rows: list[Any], /) -> int:
-        decoder = self._leader.decoder
-        if decoder is None:
-            return start  # no row description was given: the session refuses the row
-        return decoder.decode(buffer, start, end, rows)
-
-
-class Request:
-    """One statement on its way: its answers, and the statement it was prepared as.
-
-    Attributes:
-        answer: to its execution. prepared: to Parse and Describe, where it is being prepared.
-        statement: that it was bound to; None: the unnamed one.
-    """
-
-    __slots__ = ("answer", "leader", "prepared", "sql", "statement")
-
-    def __init__(self, sql: str, answer: Answer) -> None:
-        self.sql = sql
-        self.answer = answer
-        self.prepared: Answer | None = None
-        self.statement: Statement | None = None
-        self.leader: Answer | None = None
-
-    def answers(self) -> tuple[Answer, ...]:
-        """Return its answers, in order."""
-        return (self.answer,) if self.prepared is None else (self.prepared, self.answer)
-
-    def stale(self) -> DatabaseError | None:
-        """Return the error that says its prepared statement is no good, None if none does.
-
-        Only Parse and Bind say so: what a statement raises while it runs is its own affair.
-        """
-        if self.statement is None:
-            return None
-        if self.prepared is not None and self.prepared.step is legality.PARSE:
-            error = self.prepared.error
-            return error if error is not None and error.sqlstate == "42P05" else None
-        error = self.answer.error
-        if error is None or self.answer.step is not legality.BIND:
-            return None
-        return error if error.sqlstate in ("26000", "0A000") else None
+#: makes the parameters of a Bind: `values.known.writer`
+Write = Callable[[Sequence[object]], bytes]
 
 
 class Statements:
@@ -206,6 +74,8 @@ class Statements:
         self._count = 0
         self._doomed: list[bytes] = []
         self._losses = 0
+        #: (text, Python types of its parameters …) -> what is ready for them, with what writes them
+        self._ready: dict[tuple[object, ...], list[tuple[Statement, Write]]] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -273,12 +143,11 @@ class Statements:
             request.statement = statement
             leader = request.leader = statement.leader
             if leader is not None:
-                answer.decoder = _Following(leader)
-            elif statement.columns is not None:
-                if statement.decoder is None or statement.reading != session.changes:
-                    statement.decoder = decoder_for(statement.columns)
-                    statement.reading = session.changes
-                    statement.under = _read_under(session)
+                answer.decoder = Following(leader)
+            else:
+                if statement.reading != session.changes:
+                    self._unlearn(statement)
+                    statement.refresh(session, decoder_for)
                 answer.columns, answer.decoder = statement.columns, statement.decoder
             batch.pieces.append(statement.bind(parameters))
             batch.steps += ((legality.BIND, answer), (legality.EXECUTE, answer))
@@ -308,6 +177,56 @@ class Statements:
             request.statement = self._keep(Statement(name, sql, declared, formats, answer))
         return request
 
+    def ready(
+        self, sql: str, parameters: Sequence[object], changes: int
+    ) -> tuple[Statement, bytes] | None:
+        """Return a prepared statement and all that is to be sent for it, where both are ready-made.
+
+        None: something is to be found out or told first, and `add` knows what.
+
+        Args:
+            changes: `session.changes`.
+        """
+        found = self._ready.get((sql, *map(type, parameters)))
+        if found is None or self._doomed:
+            return None
+        for statement, write in found:
+            if statement.reading != changes:
+                return None
+            try:
+                data = statement.bind.synced(write(parameters)) if parameters else statement.whole
+            except UNFIT:
+                continue
+            self._prepared.move_to_end(sql)
+            return statement, data
+        return None
+
+    def learn(
+        self, request: Request, parameters: Sequence[object], encoded: Sequence[Parameter]
+    ) -> None:
+        """Have a statement that was run ready for parameters of the same Python types.
+
+        What `add` chose for these it would choose for all of them: types decide, and a writer
+        refuses what would be of another PostgreSQL type.
+        """
+        statement = request.statement
+        if statement is None or statement.reading is None or len(statement.keys) >= KEYS_AT_MOST:
+            return
+        types = tuple(map(type, parameters))
+        key = (request.sql, *types)
+        if key not in statement.keys:
+            statement.keys.append(key)
+            self._ready.setdefault(key, []).append((statement, writer(types, encoded)))
+
+    def _unlearn(self, statement: Statement) -> None:
+        for key in statement.keys:
+            left = [each for each in self._ready[key] if each[0] is not statement]
+            if left:
+                self._ready[key] = left
+            else:
+                del self._ready[key]
+        statement.keys.clear()
+
     def _fitting(self, sql: str, parameters: Sequence[Parameter]) -> Statement | None:
         variants = self._prepared.get(sql)
         if variants is None:
@@ -336,7 +255,9 @@ class Statements:
         while self._count > self.size:
             _, evicted = self._prepared.popitem(last=False)
             self._count -= len(evicted)
-            self._doomed += [each.name for each in evicted]
+            for each in evicted:
+                self._unlearn(each)
+                self._doomed.append(each.name)
         return statement
 
     # -- what came back ---------------------------------------------------------------------
@@ -368,6 +289,7 @@ class Statements:
         variants = self._prepared.get(statement.sql)
         if variants is not None and statement in variants:
             variants.remove(statement)
+            self._unlearn(statement)
             self._count -= 1
             if not variants:
                 del self._prepared[statement.sql]
@@ -379,6 +301,7 @@ class Statements:
         for sql in self._prepared:
             self._seen[sql] = None
         self._prepared.clear()
+        self._ready.clear()
         self._doomed.clear()
         self._count = 0
 

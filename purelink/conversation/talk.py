@@ -26,6 +26,7 @@ from ..wire.startup import bounded
 from ..wire.wants import Aside, Close, Deliver, Dialogue, Limit, LimitExpired
 from . import querying, transacting
 from .outcomes import result_of
+from .short import ShortWay
 from .statements import CACHE_SIZE, Statements
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Talk:
 
     Attributes:
         session: the wire's. connected: where it is. registry: its decoders; odd_values: `Styles`'.
-        statements: the cache of prepared statements.
+        statements: the cache of prepared statements. short: the way of those that were run before.
         holder: what has the connection to itself between calls (an open stream …), or None.
         begin: what begins a transaction. blocks: those that are open, innermost last.
         two_phase: the two-phase transaction that is under way, or None.
@@ -106,6 +107,7 @@ class Talk:
         self._read_under: tuple[str, ...] | None = None
         self.outcome = "unknown"
         self.statements = Statements(statement_cache_size, token, self.formats_for)
+        self.short = ShortWay(self)
         self.holder: Holder | None = None
         self.pipelining: Pipelining | None = None
         self.begin = b"BEGIN"
@@ -292,9 +294,11 @@ class Talk:
         """
         return transacting.rollback(self)
 
-    def finish(self, data: bytes) -> Dialogue[None]:
-        """Send data, and read until all is answered."""
+    def finish(self, data: bytes, heard: bytes = b"") -> Dialogue[None]:
+        """Send data, and read until all is answered; `heard`: what has come of it already."""
         self._read_under = None
+        if heard:
+            yield from dialogues.hear(self.session, heard, self.deliver)
         yield from dialogues.until_idle(self.session, self.deliver, data=data)
 
     def taken(self) -> list[Answer]:

@@ -52,17 +52,21 @@ __all__ = ["AsyncPump"]
 
 T = TypeVar("T")
 
+_PATIENT = Exchange(b"")
+
 
 class AsyncPump:
     """Runs dialogues over one asyncio channel.
 
     Attributes:
         trace: writes down what every run from now on says and hears; None: nobody does.
+        asked: see `BlockingPump.ask`.
     """
 
     def __init__(self) -> None:
         self._wire: Wire | None = None
         self._outer: Limit | None = None
+        self.asked = False
         self.trace: Trace | None = None
 
     async def run(self, dialogue: Dialogue[T], limit: Limit | None = None) -> T:
@@ -355,6 +359,31 @@ class AsyncPump:
             return True
         inbox = wire.inbox
         return bool(inbox.size) or inbox.ended or inbox.failed is not None
+
+    # -- the short way ----------------------------------------------------------------------
+
+    async def ask(self, data: bytes) -> bytes | None:
+        """As `BlockingPump.ask`."""
+        wire = self._wire
+        if wire is None or self.trace is not None or wire.reading_paused:
+            return None
+        inbox = wire.inbox
+        if inbox.size or inbox.ended or inbox.failed is not None or wire.stirred():
+            return None
+        self.asked = True
+        self._write(wire, data)
+        waiter = wire.waiter = wire.loop.create_future()
+        wire.want = _PATIENT
+        try:
+            await waiter
+        finally:
+            wire.waiter = wire.want = None
+            if wire.linger is not None:
+                wire.linger.cancel()
+                wire.linger = None
+        heard = inbox.take()
+        self.asked = False
+        return heard
 
     # -- the end ----------------------------------------------------------------------------
 

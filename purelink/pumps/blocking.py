@@ -33,10 +33,11 @@ from ..wire.wants import (
     Want,
     Watch,
 )
-from .channel import CHUNK, LINGER, Gathering, addresses
+from .channel import CHUNK, LINGER, Gathering, addresses, looks_ready
 from .sockets import (
     glance,
     host_bytes,
+    looker,
     make_socket,
     own,
     peer,
@@ -63,6 +64,9 @@ _DAY = 86400.0
 
 #: One send's size at most.
 _PIECE = 262144
+#: What an idle channel takes in one piece, as a rule.
+_AT_ONCE = 16384
+_PATIENT = Exchange(b"")
 #: What is taken at most without anybody waiting for it: a server may say more than we can hold.
 _UNASKED = 1 << 20
 
@@ -75,6 +79,7 @@ class BlockingPump:
 
     Attributes:
         trace: writes down what every run from now on says and hears; None: nobody does.
+        asked: see `ask`.
     """
 
     def __init__(self, stream: Any = None) -> None:
@@ -84,8 +89,11 @@ class BlockingPump:
         self._inbox = Gathering()
         self._unsent: bytes | memoryview = b""
         self._polls: dict[int, Any] = {}
+        #: waits, so many milliseconds, until a plain socket is readable; None: it cannot be told so
+        self._look: Callable[..., list[Any]] | None = None
         self._sure = True
         self._outer: Limit | None = None
+        self.asked = False
         self.trace: Trace | None = None
         if stream is not None:
             stream.setblocking(False)
@@ -169,6 +177,7 @@ class BlockingPump:
         if want.address.family == "own":
             self._remaining(want)
             channel = self._socket = adopt(want.address.sockaddr())
+            self._look = None if isinstance(channel, ByteStream) else looker(channel)
             user = peer_user(channel) if want.peer_user else None
             sink = channel.sink if isinstance(channel, ByteStream) else None
             return Opened(peer(channel), own(channel), user, *shown(sink))
@@ -191,6 +200,7 @@ class BlockingPump:
             channel.close()
             raise
         self._socket = channel
+        self._look = looker(channel)
         return Opened(peer(channel), own(channel), user)
 
     def _start_tls(self, want: StartTLS) -> Secured:
@@ -290,6 +300,57 @@ class BlockingPump:
         """Something was received and not handed out, or the end. The socket is not asked."""
         inbox = self._inbox
         return self._socket is None or bool(inbox.size) or inbox.ended or inbox.failed is not None
+
+    # -- the short way ----------------------------------------------------------------------
+
+    def ask(self, data: bytes) -> bytes | None:
+        """Say something on a silent channel, and return what comes, b"" at the end; no dialogue.
+
+        What came before a question is not its answer: if there is anything, nothing is said, and
+        None returned, as while a trace is written. `asked` is True while something may be on
+        its way. The same promises as with `run`, in the fewest steps: waiting is done in `poll`
+        alone, and what arrives in more than one piece is gathered in the inbox.
+
+        Raises:
+            OSError: what the network said.
+        """
+        inbox, look = self._inbox, self._look
+        if look is None or inbox.size or inbox.ended or inbox.failed is not None:
+            return None
+        if self.trace is not None or self._unsent or not self._sure or look(0):
+            return None
+        self.asked = True
+        if self._engine is None and len(data) <= _AT_ONCE:
+            try:
+                self._sure = False
+                sent = self._socket.send(data)
+                self._sure = True
+            except OSError:
+                self._sure, sent = True, 0  # `_send` makes of it what is to be made
+            if sent < len(data):
+                self._send(data[sent:], _PATIENT)
+            else:
+                look()
+                try:
+                    self._sure = False
+                    heard: bytes = self._socket.recv(CHUNK)
+                    if looks_ready(heard):
+                        # Counted first: an interrupt that loses it shows in the count.
+                        inbox.handed += len(heard)
+                        self._sure = True
+                        self.asked = False
+                        return heard
+                    if heard:
+                        inbox.put(heard)
+                    else:
+                        inbox.ended = True
+                    self._sure = True
+                except OSError:
+                    self._sure = True  # nothing was taken
+            data = b""
+        found = self._exchange(Exchange(data))
+        self.asked = False
+        return found
 
     # -- the socket -------------------------------------------------------------------------
 
@@ -429,6 +490,7 @@ class BlockingPump:
         self._inbox = Gathering()
         self._unsent = b""
         self._polls = {}
+        self._look = None
         self._sure = True
         if channel is None:
             return
@@ -470,6 +532,7 @@ class BlockingPump:
         channel, self._socket = self._socket, None
         self._engine = None
         self._polls = {}
+        self._look = None
         if channel is not None:
             channel.close()
 

@@ -10,11 +10,14 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..wire.wants import Address
 
 __all__ = [
     "glance",
     "host_bytes",
+    "looker",
     "make_socket",
     "own",
     "peer",
@@ -60,6 +63,18 @@ def readable(channels: list[Any], seconds: float | None) -> list[int]:
         poll.register(number, select.POLLIN)
     ready = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
     return [places[number] for number, _ in ready]
+
+
+def looker(channel: Any) -> Callable[..., list[Any]] | None:
+    """Return a function that waits, so many milliseconds or for ever, until a socket is readable.
+
+    None: the system has no `poll`, or the socket no descriptor any more.
+    """
+    if not hasattr(select, "poll") or channel.fileno() < 0:
+        return None
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return poll.poll
 
 
 def polled(poll: Any, seconds: float | None, asked: int) -> int:

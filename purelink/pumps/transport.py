@@ -9,9 +9,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from .channel import LINGER, Gathering
-from .sockets import glance
+from .sockets import glance, looker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..wire.wants import Exchange
 
 __all__ = ["Wire"]
@@ -32,6 +34,7 @@ class Wire(asyncio.Protocol):
         #: woken by the first piece that comes, to whichever of several channels
         self.watcher: asyncio.Future[None] | None = None
         self.want: Exchange | None = None
+        self._look: Callable[..., list[Any]] | None = None
         self.linger: asyncio.TimerHandle | None = None
         self.writable: asyncio.Future[None] | None = None
         self.writing_paused = False
@@ -42,6 +45,9 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Keep the transport."""
         self.transport = transport
+        channel = transport.get_extra_info("socket")
+        if channel is not None and not hasattr(channel, "ready"):
+            self._look = looker(channel)
 
     def data_received(self, data: bytes) -> None:
         """Put bytes into the inbox, decrypted where TLS is up."""
@@ -138,6 +144,8 @@ class Wire(asyncio.Protocol):
         """Tell whether the socket has something that the loop has not handed us yet."""
         if self.inbox.ended or self.transport.is_closing():
             return False
+        if self._look is not None:
+            return bool(self._look(0))
         channel = self.transport.get_extra_info("socket")
         # A transport that shows no socket may always have something.
         return channel is None or glance(channel)

@@ -159,11 +159,16 @@ class BulkRowDecoder:
             return position
         return self._careful(buffer, position, end, rows)
 
+    @property
+    def row_loop(self) -> RowLoop:
+        """The loop for a few rows: `compiled.row_loop` of this shape."""
+        if self._loop is None:
+            self._loop = compiled.row_loop(self._kinds, self._singles)
+        return self._loop
+
     def _quickly(self, buffer: bytes, start: int, end: int, rows: list[Any]) -> int:
         """Decode while the quick ways vouch for it; return where they stopped."""
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = compiled.row_loop(self._kinds, self._singles)
+        loop = self.row_loop
         few, append, position, patience = self._few, rows.append, start, 1
         while end - position > 6:
             tag, length = _LENGTH(buffer, position)

@@ -22,6 +22,7 @@ __all__ = ["EXECUTE", "SYNC", "Binder"]
 #: Execute of the unnamed portal, all rows
 EXECUTE = frontend.Execute(b"", 0).encode()
 SYNC = frontend.Sync().encode()
+_EXECUTE_SYNC = EXECUTE + SYNC
 
 _HEAD = Struct(">ci").pack
 _NULL = b"\xff\xff\xff\xff"
@@ -80,6 +81,13 @@ class Binder:
         if length > CEILING:
             raise _too_long(length)
         return b"".join((_HEAD(b"B", length), self._head, encoded, self._tail, EXECUTE))
+
+    def synced(self, encoded: bytes) -> bytes:
+        """As `values`, with a Sync behind it."""
+        length = 4 + len(self._head) + len(encoded) + len(self._tail)
+        if length > CEILING:
+            raise _too_long(length)
+        return b"".join((_HEAD(b"B", length), self._head, encoded, self._tail, _EXECUTE_SYNC))
 
 
 def _too_long(length: int) -> InterfaceError:

@@ -26,7 +26,9 @@ __all__ = [
     "ask",
     "end_copy",
     "fail_copy",
+    "failure",
     "function_call",
+    "hear",
     "peek",
     "push",
     "read",
@@ -167,6 +169,17 @@ def read(
             # A FATAL error is the last word, whether or not the server hangs up behind it.
             raise session.lost() from None
         raise
+    yield from hear(session, received, deliver)
+
+
+def hear(
+    session: Session, received: bytes, deliver: Callable[[], object] | None = None
+) -> Dialogue[None]:
+    """Take what came, and tell of what came on the side.
+
+    Raises:
+        ConnectionLost, RemoteProtocolError: as `read`.
+    """
     session.receive(received)
     yield from _told(session, deliver)
 
@@ -206,6 +219,13 @@ def settle(session: Session) -> Dialogue[None]:
         session.withdraw()
         while True:
             yield from read(session)
+
+
+def failure(session: Session, error: BaseException) -> BaseException:
+    """Return what is to be raised where a pump raised this while it wrote or read."""
+    if isinstance(error, OSError):
+        return _broken(session, error)
+    return session.exhausted() if isinstance(error, MemoryError) else error
 
 
 def _broken(session: Session, error: OSError) -> ConnectionLost:

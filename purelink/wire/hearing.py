@@ -59,6 +59,7 @@ class Hearing:
         answers: to what was asked, oldest first.
         notices: Diagnostics not delivered yet. notifications: not delivered yet.
         missing: bytes needed to complete the message under way; 0: not known.
+        left_over: what was received last ended inside a message, or in what may be last words.
         received: how many bytes were taken in.
         fatal: the last FATAL or PANIC error, or the WARNING that announced the end.
         dying: the server said FATAL or PANIC: the end is all that may still come;
@@ -87,6 +88,7 @@ class Hearing:
         self.notifications: deque[Notification] = deque()
         self.copied: list[bytes] = []
         self.missing = 0
+        self.left_over = False
         self.received = 0
         self.fatal: Diagnostics | None = None
         self.dying = False

@@ -9,7 +9,7 @@ where it is, for the session to judge. A test holds both ways together.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import codes, legality
 from .answers import Answer
@@ -17,13 +17,23 @@ from .answers import Answer
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["LANES", "Tally", "short_run"]
+__all__ = ["BEGUN", "BOUND", "FEW_BYTES", "LANES", "RowLoop", "Tally", "last_words", "short_run"]
+
+#: decodes rows one after the other: `(buffer, start, end, append) -> where it stopped`
+RowLoop = Callable[[bytes, int, int, Callable[[Any], object]], int]
 
 _LENGTH = Struct(">i").unpack_from
 #: rows that are looked over before a decoder is given all that has come
 _SHORT = 24
-_BOUND = b"2\0\0\0\4"
+#: an answer of so many bytes is decoded in bulk
+FEW_BYTES = 4096
+BOUND = b"2\0\0\0\4"
 _READY = b"Z\0\0\0\5"
+#: the longest CommandComplete that is looked for from behind
+_TAG_AT_MOST = 300
+_STATUS = {status: chr(status) for status in codes.STATUSES}
+#: what the server says to a BEGIN that is parsed, bound and executed
+BEGUN = b"1\0\0\0\4" + BOUND + b"C\0\0\0\x0aBEGIN\0"
 
 
 class Tally(Answer):
@@ -60,14 +70,32 @@ class Tally(Answer):
             self.last_tag = tag
 
 
+def last_words(buffer: bytes, encoding: str) -> tuple[bytes, str, str] | None:
+    """Return the CommandComplete and ReadyForQuery that `buffer` ends in, and what they say.
+
+    That is: their bytes, the command tag, the transaction status; None if it does not end so.
+    """
+    end = len(buffer) - 6
+    status = _STATUS.get(buffer[-1]) if end > 0 else None
+    if status is None or buffer[end:-1] != _READY:
+        return None
+    # A command tag holds no NUL but its end, so the last of these is it, if any is.
+    start = buffer.rfind(b"C\0\0", max(0, end - _TAG_AT_MOST), end)
+    if start < 0 or start + 1 + _LENGTH(buffer, start + 1)[0] != end:
+        return None
+    if buffer.find(0, start + 5) != end - 1:
+        return None
+    return buffer[start:], buffer[start + 5 : end - 1].decode(encoding, "replace"), status
+
+
 def _bound(session: Session, buffer: bytes, position: int, end: int) -> int:
     """BindComplete; for a `Tally` also what repeats the last execution's answer."""
-    if not buffer.startswith(_BOUND, position):
+    if not buffer.startswith(BOUND, position):
         return position
     answer = session._answer  # noqa: SLF001 - the session's own lanes, apart for their size
     if type(answer) is Tally and answer.unit:
         position = _repeats(session, answer, buffer, position, end)
-        if not buffer.startswith(_BOUND, position):
+        if not buffer.startswith(BOUND, position):
             return position
     session._advance()  # noqa: SLF001
     return position + 5
@@ -111,7 +139,7 @@ def _completed(session: Session, buffer: bytes, position: int, end: int) -> int:
     answer.complete = True
     if type(answer) is Tally:
         # With rows in between it is no repetition, and `startswith` will tell.
-        answer.unit = _BOUND + buffer[position:stop]
+        answer.unit = BOUND + buffer[position:stop]
     session._advance()  # noqa: SLF001
     return int(stop)
 

@@ -117,8 +117,9 @@ class Session(Hearing):
         """Expect the answers to one Query; `decoder_for` makes the decoder for each result."""
         self.may_say(ord("Q"))
         self._decoder_for = decoder_for
-        self.state = legality.SIMPLE
+        # First: interrupted behind this, it is taken back.
         self.unsettled = True
+        self.state = legality.SIMPLE
 
     def ask(
         self,
@@ -131,14 +132,15 @@ class Session(Hearing):
         """
         self.may_say(ord("P"))
         self._decoder_for = decoder_for
+        if self.state is legality.IDLE:
+            # First: interrupted behind this, it is taken back.
+            self.unsettled = True
         last: Answer | None = None
         for _, answer in steps:
             if answer is not None and answer is not last:
                 self.answers.append(answer)
                 last = answer
         self._queue.extend(steps)
-        if self.state is legality.IDLE:
-            self.unsettled = True
         if self.state is legality.OPEN_FAILED:
             self._skip()
         elif self.state in (legality.IDLE, legality.OPEN) and self._queue:
@@ -150,8 +152,8 @@ class Session(Hearing):
         answer = Answer()
         self.answers.append(answer)
         self._answer = answer
-        self.state = legality.FUNCTION
         self.unsettled = True
+        self.state = legality.FUNCTION
 
     def withdraw(self) -> None:
         """Take back what was asked of an idle session: it was not said after all."""
@@ -221,6 +223,7 @@ class Session(Hearing):
             buffer = self._buffer + data if self._buffer else data
             position = self._parse(buffer)
             self._buffer = buffer[position:] if position < len(buffer) else b""
+            self.left_over = bool(self._buffer) or self.fatal is not None
             self.received += len(data)
         except MemoryError as error:
             raise self.exhausted() from error
