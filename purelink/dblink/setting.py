@@ -48,7 +48,7 @@ class Setting:
         dblink_version: 15 to 18: whose error texts; None: 18's, but the two password refusals
             in the words of 15 (they are true of us, who delegate no GSSAPI credentials).
         allow_files: options that name local files may stand in a connection string although the
-            session is not a superuser.
+            session is not a superuser. Under a policy that one decides.
         surroundings: environment, user and files to use instead of the process's own.
         scram_keys: (client key, server key), 32 bytes each, of the session's own user: with them
             a foreign server with `use_scram_passthrough` needs no stored password. None: those
@@ -103,7 +103,7 @@ class Setting:
             user=user,
             superuser=superuser,
             version=version,
-            allow_files=allow_files,
+            allow_files=allow_files or policy is not None,
             local=self._local,
             scram_keys=scram_keys,
             remote_notice=partial(_tell, self.remote_notice_handlers, None),

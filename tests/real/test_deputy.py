@@ -2,8 +2,9 @@
 
 Everything that could lend a login is in place: PGPASSWORD, a `.pgpass`, a service file with a
 password, a client certificate in ~/.postgresql and one by PGSSLCERT, a peer login, a server that
-trusts. A session that is not a superuser gets through none of them, with and without a password of
-its own in the string; the superuser, for whom they are meant, gets through each.
+trusts; and servers that ask for a Kerberos ticket or an OAuth token. A session that is not a
+superuser gets through none of them, with and without a password of its own in the string; the
+superuser, for whom they are meant, gets through each.
 """
 
 from __future__ import annotations
@@ -16,11 +17,18 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
+from purelink.connection import Connection
 from purelink.dblink.aio import AsyncSession
 from purelink.dblink.session import Session
-from purelink.errors import LinkError
+from purelink.errors import ConnectError, LinkError
+from purelink.face import plan_for
+from purelink.testing.backend import Backend, cut, expect, send, startup, until_closed
 from purelink.testing.programs import ProgramsMissing
 from purelink.testing.server import Server
+from purelink.wire.backend import Authentication
+from purelink.wire.codes import AUTH_SASL
+from purelink.wire.frontend import Password
+from purelink.wire.policy import AUTH_GSS, AUTH_SSPI
 
 pytestmark = pytest.mark.server
 
@@ -247,3 +255,52 @@ def test_a_stranger_cannot_name_our_files(world: World) -> None:
         # the certificate is shown and taken; but nobody asked for the password
         with pytest.raises(LinkError, match="password is required"):
             session.dblink_connect("c", "ours")
+
+
+#: what a server may ask for, in the words of require_auth -> its request
+ASKING = {
+    "gss": Authentication(AUTH_GSS),
+    "sspi": Authentication(AUTH_SSPI),
+    "oauth": Authentication(AUTH_SASL, b"OAUTHBEARER\0\0"),
+}
+
+
+@pytest.mark.parametrize("superuser", [False, True])
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("method", ASKING)
+def test_what_a_hostile_server_asks_for(
+    method: str, face: str, superuser: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a ticket cache nor a token cache is lent: not a byte follows such a request."""
+    for name in ("KRB5CCNAME", "KRB5_CLIENT_KTNAME", "GSS_USE_PROXY", "PGOAUTHDEBUG"):
+        monkeypatch.setenv(name, str(_written(tmp_path / name, "lent")))
+    doors = 4  # as many as `outcome` tries
+    script = [startup(), send(ASKING[method]), until_closed()]
+    with Backend(*[script] * doors) as backend:
+        place = " ".join(part for part in backend.dsn.split() if not part.startswith("password="))
+        # with issuer and client, libpq would begin a flow of its own: by a session's string too
+        flow = "oauth_issuer=https://issuer.example.com oauth_client_id=lent" if superuser else ""
+        text = f"{place} {OWN} {flow}"
+        assert outcome(face, superuser, text) == "08001"
+        for seen in backend.seen:
+            assert [type(message).__name__ for message in seen] == ["StartupMessage"]
+            assert b"lent" not in b"".join(backend.heard)
+
+
+def test_only_what_a_caller_gives_answers_such_a_server() -> None:
+    """The control: a provider of GSS that is given to a plain connection is asked."""
+    asked: list[str] = []
+
+    class Context:
+        complete = True
+
+        def step(self, _: bytes | None) -> bytes:
+            asked.append("step")
+            return b"token"
+
+    script = [startup(), send(ASKING["gss"]), expect(Password), cut()]
+    with Backend(script) as backend:
+        plan = plan_for(backend.dsn, {}, gss=lambda target, method: Context())
+        with pytest.raises(ConnectError):
+            Connection.open(plan)
+    assert asked == ["step"]
