@@ -6,7 +6,10 @@ of the rounds counts, and of the ratios within a round. A driver that is not ins
 way for a workload, shows a dash. It prints a table in markdown:
 
     python -m bench.queries [--quick] [--rounds N] [--only WORKLOAD …] [--drivers NAME …]
-        [--socket] [--json FILE]
+        [--socket] [--cpu] [--json FILE]
+
+On a machine with other work to do `--cpu` is steadier: the driver's own CPU time, without what the
+server took and without waiting.
 """
 
 from __future__ import annotations
@@ -107,7 +110,7 @@ class Worker:
         return json.loads(line)
 
     def __call__(self, workload: str, size: int, *, timed: bool) -> Any:
-        """Run a workload; return its time in seconds, or its result's digest."""
+        """Run a workload; return its time and its CPU time in seconds, or its result's digest."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([workload, size, timed]) + "\n")
         self._process.stdin.flush()
@@ -141,9 +144,9 @@ def agree(workers: list[Worker], workload: str, size: int) -> list[Worker]:
 
 
 def measure(
-    workers: list[Worker], workloads: list[str], rounds: int, *, quick: bool
+    workers: list[Worker], workloads: list[str], rounds: int, *, quick: bool, cpu: bool
 ) -> dict[str, dict[str, list[float]]]:
-    """Return workload -> driver -> seconds of each round."""
+    """Return workload -> driver -> seconds of each round; `cpu`: the client's CPU time."""
     figures: dict[str, dict[str, list[float]]] = {}
     for workload in workloads:
         size = WORKLOADS[workload][1 if quick else 0]
@@ -160,7 +163,7 @@ def measure(
         for number in range(rounds):
             turn = number % max(len(found), 1)
             for each in found[turn:] + found[:turn]:
-                taken[each.name].append(each(workload, size, timed=True))
+                taken[each.name].append(each(workload, size, timed=True)[cpu])
         figures[workload] = taken
     return figures
 
@@ -206,6 +209,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     parser.add_argument("--only", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
     parser.add_argument("--drivers", nargs="+", choices=list(DRIVERS), default=list(DRIVERS))
     parser.add_argument("--socket", action="store_true", help="unix socket instead of TCP")
+    parser.add_argument("--cpu", action="store_true", help="the client's CPU time, not wall time")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     rounds = options.rounds or (3 if options.quick else 5)
@@ -221,14 +225,15 @@ def main(arguments: Optional[list[str]] = None) -> int:
                 module, environment = DRIVERS[name]
                 if installed(module):
                     workers.append(Worker(name, dsn, environment))
-            figures = measure(workers, options.only, rounds, quick=options.quick)
+            figures = measure(workers, options.only, rounds, quick=options.quick, cpu=options.cpu)
         finally:
             for each in workers:
                 each.close()
         place = "unix socket" if options.socket else "TCP"
         about = (
             f"{platform.python_implementation()} {platform.python_version()},"
-            f" {os.cpu_count()} cores, PostgreSQL {server.version}, {place}, {rounds} rounds;"
+            f" {os.cpu_count()} cores, PostgreSQL {server.version}, {place}, {rounds} rounds,"
+            f" {'CPU time of the client' if options.cpu else 'wall time'};"
             " a figure above 1 is how much longer the other takes"
         )
     names = [each.name for each in workers]

@@ -27,16 +27,16 @@ DRIVERS: dict[str, type[Driver]] = {
 
 
 def main() -> None:
-    """Obey: each line is `[workload, size, timed]`; each answer what it took, or a digest."""
+    """Obey: each line is `[workload, size, timed]`; each answer its times, or a digest."""
     driver = DRIVERS[sys.argv[1]](sys.argv[2])
     print(json.dumps(driver.lacks), flush=True)
     for line in sys.stdin:
         workload, size, timed = json.loads(line)
         driver.prepare(workload, size)
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         result = driver.run(workload, size)
-        took = time.perf_counter() - began
-        answer: Any = took if timed else driver.finish(workload, result)
+        took, used = time.perf_counter() - began, time.process_time() - busy
+        answer: Any = [took, used] if timed else driver.finish(workload, result)
         del result
         print(json.dumps(answer), flush=True)
 

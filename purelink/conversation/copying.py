@@ -29,6 +29,8 @@ __all__ = ["CopyingOut", "copy_in"]
 
 #: Rows, or blocks, that are taken at once at most, and at first.
 ITEMS_AT_MOST, ITEMS_AT_FIRST = 4096, 64
+#: Rows are written by so many: a rest costs more.
+ITEMS_TOGETHER = 256
 
 
 def copy_in(
@@ -64,6 +66,7 @@ def copy_in(
             yield from _push(talk, pending + data if pending else data)
             pending = b""
             count = max(1, min(ITEMS_AT_MOST, BLOCK * len(items) // (len(data) or 1)))
+            count -= count % ITEMS_TOGETHER if count > ITEMS_TOGETHER else 0
             items = yield Call(pull, count)
         if end and session.state is legality.COPY_IN:
             yield from _push(talk, pending + end)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["BATCH", "execute_many"]
 
 #: Rows of parameters that are encoded and sent in one go.
-BATCH = 1000
+BATCH = 1024
 
 
 def execute_many(

@@ -235,16 +235,24 @@ _WRITTEN: dict[int, tuple[str, int, str]] = {
     BOOL: ("B", 1, "bits[{v}]"),
     FLOAT4: ("f", 4, "{v}"),
     DATE: ("i", 4, "{v}.toordinal() - 730120"),  # 2000-01-01
-    TIMESTAMP: ("q", 8, "micros({v} - naive)"),
-    TIMESTAMPTZ: ("q", 8, "micros({v} - aware)"),
+    TIMESTAMP: ("q", 8, "({v} - naive) // micro"),
+    TIMESTAMPTZ: ("q", 8, "({v} - aware) // micro"),
     UUID: ("16s", 16, "{v}.int.to_bytes(16, 'big')"),
 }
 WRITTEN = frozenset(_WRITTEN)
 
+
+def written(kind: int) -> tuple[str, int]:
+    """Return the letter of `struct` and the width of a kind of `WRITTEN`."""
+    return _WRITTEN[kind][:2]
+
+
 #: `write(rows) -> bytes`
 RowWriter = Callable[["Iterable[Any]"], bytes]
+#: `write(rows, start) -> bytes`, start: how many rows were written before
+RowLoopWriter = Callable[["Iterable[Any]", int], bytes]
 
-_writers: dict[tuple[bool, tuple[int, ...]], Callable[..., RowWriter]] = {}
+_writers: dict[tuple[bool, tuple[int, ...]], Callable[..., RowLoopWriter]] = {}
 
 
 def row_writer(
@@ -255,7 +263,7 @@ def row_writer(
     tail: bytes,
     *,
     message: bool,
-) -> RowWriter:
+) -> RowLoopWriter:
     """Return the function that writes rows of these kinds, one after the other.
 
     Args:
@@ -286,12 +294,9 @@ def row_writer(
 def _writer_names() -> dict[str, object]:
     from datetime import datetime, timedelta, timezone
 
-    def micros(span: timedelta) -> int:
-        return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
-
     return {
         "bits": {False: 0, True: 1},
-        "micros": micros,
+        "micro": timedelta(microseconds=1),
         "naive": datetime(2000, 1, 1),  # noqa: DTZ001 - timestamp without time zone
         "aware": datetime(2000, 1, 1, tzinfo=timezone.utc),
         "join": b"".join,
@@ -320,7 +325,7 @@ def _writer_source(kinds: tuple[int, ...], *, message: bool) -> str:
         "def make(packs, ready, slow, head, tail, fixed):",
         f" {''.join([f'pack{number}, ' for number in range(len(stretches))])} = packs",
         *([f" {''.join([f'r{number}, ' for number in loose])} = ready"] if loose else []),
-        " def write(rows):",
+        " def write(rows, start=0):",
         "  out = []",
         "  append = out.append",
         "  for row in rows:",
@@ -341,7 +346,7 @@ def _writer_source(kinds: tuple[int, ...], *, message: bool) -> str:
         *(["    if size > most:", "     raise OverflowError"] if loose else []),
         f"    append(join(({', '.join(pieces)}, tail)))",
         "   except Exception:",
-        "    append(slow(row, len(out)))",
+        "    append(slow(row, start + len(out)))",
         "  return join(out)",
         " return write",
     ]

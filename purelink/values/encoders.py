@@ -2,12 +2,14 @@
 
 Floor 1, pure. An encoder is made for a tuple of types, compiled for the quick case (values of
 just the expected Python types, in binary where that is cheap); a row it objects to is written
-the careful way, value by value. Both mean the same to the server; where not even the careful
-way can write a value the whole call raises, so that nothing of it was sent.
+the careful way, value by value. Blocks of many rows are written column by column (`blocks`).
+All mean the same to the server; where not even the careful way can write a value the whole
+call raises, so that nothing of it was sent.
 """
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timezone
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Callable, Sequence
@@ -19,6 +21,7 @@ from .parameters import MAX_PARAMETERS, encode, encode_parameters, text_form
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .blocks import Varying
     from .compiled import RowWriter
 
 __all__ = [
@@ -53,6 +56,9 @@ _KINDS = {
     oids.UUID: compiled.UUID,
 }
 _CHARACTERS = frozenset((oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME))
+
+#: a just-in-time compiler makes the loop quicker than blocks
+COMPILES_LOOPS = sys.implementation.name == "pypy"
 
 _Ready = Callable[[Any], "bytes | None"]
 
@@ -100,7 +106,7 @@ def batch_encoder(
     ready = [_ready(oid, encoding, errors) for oid in types if oid not in _KINDS]
     formats = [int(oid in _KINDS or oid in _CHARACTERS or oid == oids.BYTEA) for oid in types]
     head = names + number + b"".join(map(_int16, formats)) + number
-    return compiled.row_writer(kinds, ready, slow, head, b"\0\0" + _EXECUTE, message=True)
+    return _writer(types, kinds, ready, slow, head, b"\0\0" + _EXECUTE, encoding, message=True)
 
 
 def copy_encoder(
@@ -144,7 +150,35 @@ def copy_encoder(
         _check_size(sum(map(len, values)), index)
         return head + b"".join(values)
 
-    return compiled.row_writer(kinds, ready, slow, head, b"", message=False)
+    return _writer(types, kinds, ready, slow, head, b"", encoding, message=False)
+
+
+def _writer(
+    types: Sequence[int],
+    kinds: tuple[int, ...],
+    ready: Sequence[_Ready],
+    slow: Callable[[Any, int], bytes],
+    head: bytes,
+    tail: bytes,
+    encoding: str,
+    *,
+    message: bool,
+) -> RowWriter:
+    """Return the writer of blocks of rows, or on PyPy, which compiles loops, the one of rows."""
+    by_row = compiled.row_writer(kinds, ready, slow, head, tail, message=message)
+    if COMPILES_LOOPS:
+        return lambda rows: by_row(rows, 0)
+    from .blocks import block_writer, texts_of
+
+    def each(one: _Ready) -> Varying:
+        return lambda column: list(map(one, column))
+
+    loose = [oid for oid in types if oid not in _KINDS]
+    varying = [
+        texts_of if oid in _CHARACTERS and encoding == "utf-8" else each(one)
+        for oid, one in zip(loose, ready)
+    ]
+    return block_writer(kinds, varying, by_row, head, tail, message=message)
 
 
 def _single(oid: int, encoding: str, errors: str) -> RowWriter:
@@ -155,7 +189,8 @@ def _single(oid: int, encoding: str, errors: str) -> RowWriter:
 
     kind = _KINDS.get(oid, compiled.SINGLE)
     ready = [] if oid in _KINDS else [_ready(oid, encoding, errors)]
-    return compiled.row_writer((kind,), ready, refuse, b"", b"", message=False)
+    write = compiled.row_writer((kind,), ready, refuse, b"", b"", message=False)
+    return lambda rows: write(rows, 0)
 
 
 def _ready(oid: int, encoding: str, errors: str) -> _Ready:

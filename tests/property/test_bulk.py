@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from purelink.errors import InterfaceError, RemoteProtocolError
-from purelink.values import bulk, oids
+from purelink.values import blocks, bulk, encoders, oids
 from purelink.values.encoders import batch_encoder, copy_encoder, copy_text_encoder
 from purelink.values.parameters import encode_parameters
 from purelink.values.rows import ValueFailure
@@ -46,6 +46,8 @@ def _eager(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr(bulk, "_FEW_STRIDES", request.param)
         patch.setattr(bulk, "_FEW_SWEPT", request.param)
         patch.setattr(bulk, "_decoders", {})
+        patch.setattr(blocks, "BLOCK", 2 * request.param)
+        patch.setattr(blocks, "FEW", 1)
         yield
 
 
@@ -365,6 +367,24 @@ def test_copy_in_binary_reads_back(case: tuple[list[int], list[tuple[Any, ...]]]
         for oid, value, wanted in zip(types, found, values):
             assert meaning(oid, 1, value) == wanted or wanted != wanted
     assert not data
+
+
+@COMMON
+@given(written(), st.sampled_from([copy_encoder, batch_encoder]))
+def test_blocks_are_written_as_rows_are(
+    case: tuple[list[int], list[tuple[Any, ...]]], make: Any
+) -> None:
+    types, rows = case
+    found = []
+    for by_row in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(encoders, "COMPILES_LOOPS", by_row)
+            encode = make(types)
+        try:
+            found.append(encode and encode(rows))
+        except InterfaceError as error:
+            found.append(str(error))
+    assert found[0] == found[1]
 
 
 UNESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}

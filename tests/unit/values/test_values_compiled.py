@@ -139,16 +139,16 @@ def test_rows_are_written(message: bool) -> None:
     write = row_writer((INT2, SINGLE, BOOL), ready, slow, b"head", b"::tail", message=message)
     start = b"B" + struct.pack(">i", 4 + 4 + 6 + 4 + 1 + 5 + 2) if message else b""
     good = start + b"head\0\0\0\2\0\7\0\0\0\1x\0\0\0\1\1::tail"
-    assert write([(7, "x", True)]) == good
+    assert write([(7, "x", True)], 0) == good
     null = b"head\0\0\0\2\0\7\xff\xff\xff\xff\0\0\0\1\0::tail"
-    assert write([(7, None, False)]).endswith(null)
+    assert write([(7, None, False)], 0).endswith(null)
     rows = [(1 << 20, "x", True), (7, "x", True), (7, b"x", True), (7, "x"), (7, "x", 2), None]
-    assert write(rows) == b"<slow>" + good + b"<slow>" * 4
-    assert objected == [(one, index) for index, one in enumerate(rows) if index != 1]
+    assert write(rows, 5) == b"<slow>" + good + b"<slow>" * 4
+    assert objected == [(one, index + 5) for index, one in enumerate(rows) if index != 1]
 
 
 def test_a_row_larger_than_a_message_is_the_slow_way_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "MAX_MESSAGE", 20)
     monkeypatch.setattr(compiled, "_writers", {})
     write = row_writer((SINGLE,), [bytes], lambda *_: b"<slow>", b"", b"", message=False)
-    assert write([(b"x" * 10,), (b"x" * 11,)]) == b"\0\0\0\x0a" + b"x" * 10 + b"<slow>"
+    assert write([(b"x" * 10,), (b"x" * 11,)], 0) == b"\0\0\0\x0a" + b"x" * 10 + b"<slow>"
