@@ -184,12 +184,14 @@ class AsyncCopyOut:
 class AsyncPipeline:
     """Statements that are sent together. Made by `Connection.pipeline`.
 
-    Leaving the block syncs; leaving it by an exception drops what was not sent.
+    Inside its block cursors queue what they execute; to fetch from one syncs. Leaving the block
+    syncs; leaving it by an exception drops what was not sent.
     """
 
     def __init__(self, connection: AsyncConnection[Any], timeout: float | None = None) -> None:
         self._connection = connection
         self._told = Pipelining(connection.talk)
+        self._around: Pipelining | None = None
         self._timeout = timeout
 
     def query(self, sql: str, *parameters: object) -> Handle:
@@ -215,6 +217,10 @@ class AsyncPipeline:
         return len(self._told)
 
     async def __aenter__(self) -> AsyncPipeline:
+        talk = self._connection.talk
+        self._around = talk.pipelining
+        # Inside another's block it is the same: all that is queued keeps one order.
+        self._told = talk.pipelining = talk.pipelining or self._told
         return self
 
     async def __aexit__(
@@ -223,7 +229,10 @@ class AsyncPipeline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
-            await self.sync()
-        else:
-            self._told.drop()
+        try:
+            if error is None:
+                await self.sync()
+            else:
+                self._told.drop()
+        finally:
+            self._connection.talk.pipelining = self._around

@@ -177,12 +177,14 @@ class CopyOut:
 class Pipeline:
     """Statements that are sent together. Made by `Connection.pipeline`.
 
-    Leaving the block syncs; leaving it by an exception drops what was not sent.
+    Inside its block cursors queue what they execute; to fetch from one syncs. Leaving the block
+    syncs; leaving it by an exception drops what was not sent.
     """
 
     def __init__(self, connection: Connection[Any], timeout: float | None = None) -> None:
         self._connection = connection
         self._told = Pipelining(connection.talk)
+        self._around: Pipelining | None = None
         self._timeout = timeout
 
     def query(self, sql: str, *parameters: object) -> Handle:
@@ -208,6 +210,10 @@ class Pipeline:
         return len(self._told)
 
     def __enter__(self) -> Pipeline:
+        talk = self._connection.talk
+        self._around = talk.pipelining
+        # Inside another's block it is the same: all that is queued keeps one order.
+        self._told = talk.pipelining = talk.pipelining or self._told
         return self
 
     def __exit__(
@@ -216,7 +222,10 @@ class Pipeline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
-            self.sync()
-        else:
-            self._told.drop()
+        try:
+            if error is None:
+                self.sync()
+            else:
+                self._told.drop()
+        finally:
+            self._connection.talk.pipelining = self._around

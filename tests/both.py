@@ -23,6 +23,7 @@ WRAPPED = (
     "AsyncCopyOut",
     "AsyncPipeline",
     "AsyncTransaction",
+    "AsyncServerCursor",
     "async_generator",
 )
 

@@ -17,6 +17,7 @@ from ..values.pyformat import bound, in_order, placed
 from . import querying
 from .many import execute_many
 from .sources import lists_of
+from .streaming import Streaming
 
 if TYPE_CHECKING:
     from typing import Union
@@ -113,8 +114,7 @@ class Cursoring(Generic[Row]):
         """Run a statement once for each of `rows`, pipelined. Raises: as `executing`."""
         self._open()
         self._forget()
-        if self._talk.pipelining is not None:
-            yield from self._talk.pipelining.sync()
+        yield from self._sync_pipeline()
         text, count, names = placed(self._text(query, pyformat=True))
         pull = _in_order(lists_of(rows, "rows of parameters"), count, names)
         result = yield from execute_many(self._talk, text, pull, returning=returning)
@@ -122,15 +122,26 @@ class Cursoring(Generic[Row]):
             result.command_tag = "SELECT 0"  # for no rows nothing was done to none
         self._take([result])
 
+    def _sync_pipeline(self) -> Dialogue[None]:
+        if self._talk.pipelining is not None:
+            yield from self._talk.pipelining.sync()
+
     def executing_call(self, name: str, parameters: Parameters) -> Dialogue[None]:
         """Call a function (`callproc`). Raises: as `executing`."""
         self._open()
         self._forget()
-        if self._talk.pipelining is not None:
-            yield from self._talk.pipelining.sync()
+        yield from self._sync_pipeline()
         self._take([(yield from self._talk.query(*_calling(name, parameters)))])
 
-    def settling(self) -> Dialogue[None]:
+    def awaited(self, count: int | None, *, ahead: bool = False) -> Dialogue[None] | None:  # noqa: ARG002
+        """Return what must be said before so many rows (None: all) can be given; None: nothing.
+
+        Args:
+            ahead: more are welcome: an iteration goes on.
+        """
+        return None if self._handle is None else self._settling()
+
+    def _settling(self) -> Dialogue[None]:
         """Have the answer to a statement that was queued in a pipeline. Raises: as it would."""
         handle = self._handle
         if handle is not None and not handle.done and self._talk.pipelining is not None:
@@ -156,6 +167,23 @@ class Cursoring(Generic[Row]):
         self._place, self._at, self._made = place, 0, None
         result = self._result = self._results[place]
         self._rows = result.rows
+
+    def streaming(self, query: object, parameters: Parameters | None, size: int) -> Streaming:
+        """Return a stream of a statement's rows, which become this cursor's result.
+
+        Raises:
+            ProgrammingError: the parameters are not what the text asks for. InterfaceError: `size`.
+        """
+        self._open()
+        self._forget()
+        return Streaming(self._talk, *self._bound(query, parameters), size)
+
+    def streamed(self, told: Streaming, rows: list[tuple[Any, ...]]) -> list[Row]:
+        """Return rows of a stream as the row factory makes them."""
+        if self._result is None:
+            self._take([Result([], told.columns, None)])
+        make = self._maker()
+        return rows if make is None else [make(row) for row in rows]  # type: ignore[return-value]
 
     # -- what is told -----------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Union
 
 from ..conversation.cursoring import Cursoring
+from ..conversation.streaming import CHUNK
 from ..rows import Row
 
 if TYPE_CHECKING:
@@ -64,33 +65,53 @@ class AsyncCursor(Cursoring[Row]):
         await self._run(self.executing_call(name, params))
         return params
 
+    async def stream(
+        self,
+        query: Any,
+        params: Parameters | None = None,
+        *,
+        size: int = CHUNK,
+        timeout: float | None = None,
+    ) -> AsyncIterator[Row]:
+        """As `Cursor.stream`."""
+        told = self.streaming(query, params, size)
+        run = self._connection.run
+        try:
+            while rows := await run(told.fetch(), timeout, told):
+                for row in self.streamed(told, rows):
+                    yield row
+        finally:
+            if told.open:
+                await run(told.close(), None, told)
+
     async def fetchone(self) -> Row | None:
         """As `Cursor.fetchone`."""
-        await self._settle()
+        await self._ready(1)
         return self._one()
 
     async def fetchmany(self, size: int | None = None) -> list[Row]:
         """As `Cursor.fetchmany`."""
-        await self._settle()
+        await self._ready(self.arraysize if size is None else size)
         return self._many(size)
 
     async def fetchall(self) -> list[Row]:
         """As `Cursor.fetchall`."""
-        await self._settle()
+        await self._ready(None)
         return self._all()
 
     async def scroll(self, value: int, mode: str = "relative") -> None:
         """As `Cursor.scroll`."""
-        await self._settle()
+        await self._ready(0)
         self._scrolled(value, mode)
 
     async def close(self) -> None:
         """As `Cursor.close`."""
         self._shut()
 
-    async def _settle(self) -> None:
-        if self._handle is not None:
-            await self._run(self.settling())
+    async def _ready(self, count: int | None, *, ahead: bool = False) -> None:
+        told = self.awaited(count, ahead=ahead)
+        if told is not None:
+            await self._run(told)
 
     async def _run(self, told: Dialogue[Any], timeout: float | None = None) -> None:
         await self._connection.run(told, timeout, self._talk.pipelining)
@@ -99,7 +120,7 @@ class AsyncCursor(Cursoring[Row]):
         return self
 
     async def __anext__(self) -> Row:
-        await self._settle()
+        await self._ready(1, ahead=True)
         try:
             return self._next()
         except StopIteration:

@@ -12,6 +12,7 @@ from ..conversation.transacting import tpc_begin, tpc_end, tpc_prepare, tpc_reco
 from ..errors import Error
 from ..rows import Other, Row
 from .aclient import AsyncCursor
+from .aserver import AsyncServerCursor
 from .common import CursorFace
 from .transactions import AsyncTransaction
 
@@ -38,11 +39,12 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
 
     Attributes:
         row_factory: what cursors make of rows unless told otherwise (`purelink.rows`).
-        cursor_factory: the class of its client-side cursors.
+        cursor_factory, server_cursor_factory: the classes of its cursors.
     """
 
     row_factory: RowFactory[Row]
     cursor_factory: Any = AsyncCursor
+    server_cursor_factory: Any = AsyncServerCursor
 
     if TYPE_CHECKING:
 
@@ -59,17 +61,46 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
         return self  # type: ignore[return-value]  # no other class has this part
 
     @overload
-    def cursor(self) -> AsyncCursor[Row]: ...
+    def cursor(self, name: None = ..., *, row_factory: None = ...) -> AsyncCursor[Row]: ...
 
     @overload
-    def cursor(self, *, row_factory: RowFactory[Other]) -> AsyncCursor[Other]: ...
+    def cursor(self, name: None = ..., *, row_factory: RowFactory[Other]) -> AsyncCursor[Other]: ...
 
-    def cursor(self, *, row_factory: RowFactory[Any] | None = None) -> AsyncCursor[Any]:
+    @overload
+    def cursor(
+        self,
+        name: str,
+        *,
+        row_factory: None = ...,
+        scrollable: bool | None = ...,
+        withhold: bool = ...,
+    ) -> AsyncServerCursor[Row]: ...
+
+    @overload
+    def cursor(
+        self,
+        name: str,
+        *,
+        row_factory: RowFactory[Other],
+        scrollable: bool | None = ...,
+        withhold: bool = ...,
+    ) -> AsyncServerCursor[Other]: ...
+
+    def cursor(
+        self,
+        name: str | None = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        scrollable: bool | None = None,
+        withhold: bool = False,
+    ) -> AsyncCursor[Any]:
         """As `Connection.cursor`."""
-        made: AsyncCursor[Any] = self.cursor_factory(
-            self, row_factory=row_factory or self.row_factory
-        )
-        return made
+        factory = row_factory or self.row_factory
+        if name:
+            return self.server_cursor_factory(  # type: ignore[no-any-return]
+                self, name, row_factory=factory, scrollable=scrollable, withhold=withhold
+            )
+        return self.cursor_factory(self, row_factory=factory)  # type: ignore[no-any-return]
 
     async def execute(
         self, query: Any, params: Parameters | None = None, *, timeout: float | None = None

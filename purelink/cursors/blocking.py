@@ -13,6 +13,7 @@ from ..errors import Error
 from ..rows import Other, Row
 from .client import Cursor
 from .common import CursorFace
+from .server import ServerCursor
 from .transactions import Transaction
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ class CursorMethods(CursorFace, Generic[Row]):
 
     Attributes:
         row_factory: what cursors make of rows unless told otherwise (`purelink.rows`).
-        cursor_factory: the class of its client-side cursors.
+        cursor_factory, server_cursor_factory: the classes of its cursors.
     """
 
     row_factory: RowFactory[Row]
     cursor_factory: Any = Cursor
+    server_cursor_factory: Any = ServerCursor
 
     if TYPE_CHECKING:
 
@@ -59,19 +61,55 @@ class CursorMethods(CursorFace, Generic[Row]):
         return self  # type: ignore[return-value]  # no other class has this part
 
     @overload
-    def cursor(self) -> Cursor[Row]: ...
+    def cursor(self, name: None = ..., *, row_factory: None = ...) -> Cursor[Row]: ...
 
     @overload
-    def cursor(self, *, row_factory: RowFactory[Other]) -> Cursor[Other]: ...
+    def cursor(self, name: None = ..., *, row_factory: RowFactory[Other]) -> Cursor[Other]: ...
 
-    def cursor(self, *, row_factory: RowFactory[Any] | None = None) -> Cursor[Any]:
+    @overload
+    def cursor(
+        self,
+        name: str,
+        *,
+        row_factory: None = ...,
+        scrollable: bool | None = ...,
+        withhold: bool = ...,
+    ) -> ServerCursor[Row]: ...
+
+    @overload
+    def cursor(
+        self,
+        name: str,
+        *,
+        row_factory: RowFactory[Other],
+        scrollable: bool | None = ...,
+        withhold: bool = ...,
+    ) -> ServerCursor[Other]: ...
+
+    def cursor(
+        self,
+        name: str | None = None,
+        *,
+        row_factory: RowFactory[Any] | None = None,
+        scrollable: bool | None = None,
+        withhold: bool = False,
+    ) -> Cursor[Any]:
         """Return a new cursor.
 
         Args:
+            name: makes it one on the server (DECLARE), whose rows stay there until they are
+                fetched:
+                inside a transaction, unless it is `withhold`.
             row_factory: what it makes of rows; None: what the connection says.
+            scrollable: True: it can go backwards; False: it cannot; None: where that costs nothing.
+            withhold: the rows outlive the transaction.
         """
-        made: Cursor[Any] = self.cursor_factory(self, row_factory=row_factory or self.row_factory)
-        return made
+        factory = row_factory or self.row_factory
+        if name:
+            return self.server_cursor_factory(  # type: ignore[no-any-return]
+                self, name, row_factory=factory, scrollable=scrollable, withhold=withhold
+            )
+        return self.cursor_factory(self, row_factory=factory)  # type: ignore[no-any-return]
 
     def execute(
         self, query: Any, params: Parameters | None = None, *, timeout: float | None = None

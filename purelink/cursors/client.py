@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterable, Iterator
 
 from ..conversation.cursoring import Cursoring
+from ..conversation.streaming import CHUNK
 from ..rows import Row
 
 if TYPE_CHECKING:
@@ -91,23 +92,50 @@ class Cursor(Cursoring[Row]):
         self._run(self.executing_call(name, params))
         return params
 
+    def stream(
+        self,
+        query: Any,
+        params: Parameters | None = None,
+        *,
+        size: int = CHUNK,
+        timeout: float | None = None,
+    ) -> Iterator[Row]:
+        """Iterate over a statement's rows, `size` of them fetched at a time, in bounded memory.
+
+        Until its end the connection is the stream's own. Left early (by `break`), it is closed
+        when the iterator is.
+
+        Args:
+            timeout: seconds for each fetch.
+
+        Raises: as `execute`.
+        """
+        told = self.streaming(query, params, size)
+        run = self._connection.run
+        try:
+            while rows := run(told.fetch(), timeout, told):
+                yield from self.streamed(told, rows)
+        finally:
+            if told.open:
+                run(told.close(), None, told)
+
     def fetchone(self) -> Row | None:
         """Return the next row; None at the end.
 
         Raises:
             ProgrammingError: nothing was executed, or it returns no rows.
         """
-        self._settle()
+        self._ready(1)
         return self._one()
 
     def fetchmany(self, size: int | None = None) -> list[Row]:
         """Return the next rows, `size` (or `arraysize`) at most. Raises: as `fetchone`."""
-        self._settle()
+        self._ready(self.arraysize if size is None else size)
         return self._many(size)
 
     def fetchall(self) -> list[Row]:
         """Return all rows that are left. Raises: as `fetchone`."""
-        self._settle()
+        self._ready(None)
         return self._all()
 
     def scroll(self, value: int, mode: str = "relative") -> None:
@@ -116,16 +144,17 @@ class Cursor(Cursoring[Row]):
         Raises:
             IndexError: there is no such place; nothing has moved.
         """
-        self._settle()
+        self._ready(0)
         self._scrolled(value, mode)
 
     def close(self) -> None:
         """Forget the results; nothing can be asked of the cursor any more."""
         self._shut()
 
-    def _settle(self) -> None:
-        if self._handle is not None:
-            self._run(self.settling())
+    def _ready(self, count: int | None, *, ahead: bool = False) -> None:
+        told = self.awaited(count, ahead=ahead)
+        if told is not None:
+            self._run(told)
 
     def _run(self, told: Dialogue[Any], timeout: float | None = None) -> None:
         self._connection.run(told, timeout, self._talk.pipelining)
@@ -134,7 +163,7 @@ class Cursor(Cursoring[Row]):
         return self
 
     def __next__(self) -> Row:
-        self._settle()
+        self._ready(1, ahead=True)
         return self._next()
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from purelink import aio, arequests, connection, requests
-from purelink.cursors import aclient, client, transactions
+from purelink.cursors import aclient, aserver, client, server, transactions
 from purelink.dblink import aio as dblink_aio
 from purelink.dblink import session
 from purelink.pool import aio as pool_aio
@@ -17,6 +17,7 @@ from purelink.pool import blocking as pool_blocking
 PAIRS = [
     (connection.Connection, aio.AsyncConnection),
     (client.Cursor, aclient.AsyncCursor),
+    (server.ServerCursor, aserver.AsyncServerCursor),
     (transactions.Transaction, transactions.AsyncTransaction),
     (requests.Stream, arequests.AsyncStream),
     (requests.CopyOut, arequests.AsyncCopyOut),
