@@ -28,14 +28,20 @@ if TYPE_CHECKING:
 
     from . import errors as errors
     from . import rows as rows
+    from . import sql as sql
     from .aio import AsyncConnection as AsyncConnection
     from .aio import aconnect as aconnect
     from .connection import Connection as Connection
     from .connection import connect as connect
+    from .conversation.listening import Gap as Gap
     from .conversation.transacting import IsolationLevel as IsolationLevel
     from .conversation.transacting import Rollback as Rollback
     from .cursors.aclient import AsyncCursor as AsyncCursor
+    from .cursors.alistening import AsyncListener as AsyncListener
+    from .cursors.aserver import AsyncServerCursor as AsyncServerCursor
     from .cursors.client import Cursor as Cursor
+    from .cursors.copying import AsyncCopy as AsyncCopy
+    from .cursors.copying import Copy as Copy
     from .cursors.dbapi import BINARY as BINARY
     from .cursors.dbapi import DATETIME as DATETIME
     from .cursors.dbapi import NUMBER as NUMBER
@@ -48,6 +54,13 @@ if TYPE_CHECKING:
     from .cursors.dbapi import TimeFromTicks as TimeFromTicks
     from .cursors.dbapi import Timestamp as Timestamp
     from .cursors.dbapi import TimestampFromTicks as TimestampFromTicks
+    from .cursors.info import ConnectionInfo as ConnectionInfo
+    from .cursors.large import AsyncLargeObject as AsyncLargeObject
+    from .cursors.large import LargeObject as LargeObject
+    from .cursors.listening import Listener as Listener
+    from .cursors.server import ServerCursor as ServerCursor
+    from .cursors.transactions import AsyncTransaction as AsyncTransaction
+    from .cursors.transactions import Transaction as Transaction
     from .dblink.aio import AsyncSession as AsyncSession
     from .dblink.catalog import Catalog as Catalog
     from .dblink.session import Session as Session
@@ -91,6 +104,15 @@ _HOMES = {
     ".connection": ("Connection", "connect"),
     ".conversation.transacting": ("IsolationLevel", "Rollback"),
     ".cursors.aclient": ("AsyncCursor",),
+    ".conversation.listening": ("Gap",),
+    ".cursors.alistening": ("AsyncListener",),
+    ".cursors.listening": ("Listener",),
+    ".cursors.aserver": ("AsyncServerCursor",),
+    ".cursors.server": ("ServerCursor",),
+    ".cursors.large": ("AsyncLargeObject", "LargeObject"),
+    ".cursors.transactions": ("AsyncTransaction", "Transaction"),
+    ".cursors.copying": ("AsyncCopy", "Copy"),
+    ".cursors.info": ("ConnectionInfo",),
     ".cursors.client": ("Cursor",),
     ".cursors.dbapi": (
         "BINARY",
@@ -146,7 +168,7 @@ _HOMES = {
     ".xid": ("Xid",),
 }
 #: modules that are there without being imported
-_MODULES = ("errors", "rows")
+_MODULES = ("errors", "rows", "sql")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", "apilevel", "paramstyle", "threadsafety", *_HOME]  # noqa: PLE0604 - names and their homes are told once, above

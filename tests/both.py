@@ -23,6 +23,8 @@ WRAPPED = (
     "AsyncCopyOut",
     "AsyncPipeline",
     "AsyncTransaction",
+    "AsyncCopy",
+    "AsyncLargeObject",
     "AsyncServerCursor",
     "async_generator",
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 from ..conversation.cursoring import Cursoring
 from ..conversation.streaming import CHUNK
 from ..rows import Row
+from .copying import AsyncCopy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -83,6 +84,11 @@ class AsyncCursor(Cursoring[Row]):
         finally:
             if told.open:
                 await run(told.close(), None, told)
+
+    def copy(self, statement: Any) -> AsyncCopy:
+        """As `Cursor.copy`."""
+        self._open()
+        return AsyncCopy(self._connection, self._text(statement, pyformat=False))
 
     async def fetchone(self) -> Row | None:
         """As `Cursor.fetchone`."""

@@ -8,15 +8,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from ..conversation.large_objects import LargeObjecting, removing
+from ..conversation.passwords import change_password
 from ..conversation.transacting import tpc_begin, tpc_end, tpc_prepare, tpc_recover
 from ..errors import Error
+from ..face import limit_of
 from ..rows import Other, Row
+from ..wire.wants import Limit
 from .aclient import AsyncCursor
 from .aserver import AsyncServerCursor
 from .common import CursorFace
+from .large import AsyncLargeObject
 from .transactions import AsyncTransaction
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from ..conversation.talk import Holder
     from ..conversation.transacting import IsolationLevel
     from ..rows import RowFactory
+    from ..wire.session import Notification
     from ..wire.wants import Dialogue
     from ..xid import Xid
 
@@ -159,6 +166,36 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
     async def tpc_recover(self) -> list[Xid]:
         """As `Connection.tpc_recover`."""
         return await self.run(tpc_recover(self._talk))
+
+    # -- notifications, large objects, passwords ---------------------------------------------
+
+    async def notifies(
+        self, *, timeout: float | None = None, stop_after: int | None = None
+    ) -> AsyncIterator[Notification]:
+        """As `Connection.notifies`."""
+        limit = limit_of(timeout) or Limit(None)
+        left = -1 if stop_after is None else stop_after
+        while left:
+            found = await self.run(self._talk.next_notification(limit))
+            if found is None:
+                return
+            yield found
+            left -= 1
+
+    async def large_object(self, oid: int | None = None, mode: str = "rb") -> AsyncLargeObject:
+        """As `Connection.large_object`."""
+        told = LargeObjecting(self._talk, oid, mode)
+        await self.run(told.opening(), None, self._talk.pipelining)
+        return AsyncLargeObject(self._itself, told)
+
+    async def remove_large_object(self, oid: int) -> None:
+        """As `Connection.remove_large_object`."""
+        await self.run(removing(self._talk, oid), None, self._talk.pipelining)
+
+    async def change_password(self, password: str, user: str | None = None) -> None:
+        """As `Connection.change_password`."""
+        who = self._settings["user"] or "" if user is None else user
+        await self.run(change_password(self._talk, who, password, os.urandom))
 
     async def __aenter__(self) -> Self:
         return self

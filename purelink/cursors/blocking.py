@@ -8,15 +8,21 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from ..conversation.large_objects import LargeObjecting, removing
+from ..conversation.passwords import change_password
 from ..conversation.transacting import tpc_begin, tpc_end, tpc_prepare, tpc_recover
 from ..errors import Error
+from ..face import limit_of
 from ..rows import Other, Row
+from ..wire.wants import Limit
 from .client import Cursor
 from .common import CursorFace
+from .large import LargeObject
 from .server import ServerCursor
 from .transactions import Transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
     from ..conversation.talk import Holder
     from ..conversation.transacting import IsolationLevel
     from ..rows import RowFactory
+    from ..wire.session import Notification
     from ..wire.wants import Dialogue
     from ..xid import Xid
 
@@ -194,6 +201,60 @@ class CursorMethods(CursorFace, Generic[Row]):
     def tpc_recover(self) -> list[Xid]:
         """Return the IDs of the server's prepared transactions. Raises: as `query`."""
         return self.run(tpc_recover(self._talk))
+
+    # -- notifications, large objects, passwords ---------------------------------------------
+
+    def notifies(
+        self, *, timeout: float | None = None, stop_after: int | None = None
+    ) -> Iterator[Notification]:
+        """Iterate over notifications that no handler takes, as they come.
+
+        Args:
+            timeout: seconds in all; None: for ever. 0: those that have come already.
+            stop_after: end after so many.
+
+        Raises:
+            ConnectionLost, RemoteProtocolError: the connection is over.
+        """
+        limit = limit_of(timeout) or Limit(None)
+        left = -1 if stop_after is None else stop_after
+        while left:
+            found = self.run(self._talk.next_notification(limit))
+            if found is None:
+                return
+            yield found
+            left -= 1
+
+    def large_object(self, oid: int | None = None, mode: str = "rb") -> LargeObject:
+        """Open a large object as a binary file.
+
+        Args:
+            oid: of one that exists; None: a new one is made, of any mode but reading alone.
+            mode: as `open` takes it: "rb", "r+b", "wb" (emptied), "ab" (at its end) …
+
+        Raises: as `query`; InterfaceError: `mode` is none.
+        """
+        told = LargeObjecting(self._talk, oid, mode)
+        self.run(told.opening(), None, self._talk.pipelining)
+        return LargeObject(self._itself, told)
+
+    def remove_large_object(self, oid: int) -> None:
+        """Remove a large object. Raises: as `query`."""
+        self.run(removing(self._talk, oid), None, self._talk.pipelining)
+
+    def change_password(self, password: str, user: str | None = None) -> None:
+        """Set a role's password; it is hashed here, so that the server's logs never see it.
+
+        Args:
+            user: the role; None: the one that is connected.
+
+        Raises: as `query`; InterfaceError: it cannot be a password. NotSupportedError: the
+            server hashes in a way that is unknown here.
+
+        Source: PQchangePassword.
+        """
+        who = self._settings["user"] or "" if user is None else user
+        self.run(change_password(self._talk, who, password, os.urandom))
 
     def __enter__(self) -> Self:
         return self

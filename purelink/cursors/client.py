@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Iterator
 from ..conversation.cursoring import Cursoring
 from ..conversation.streaming import CHUNK
 from ..rows import Row
+from .copying import Copy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -118,6 +119,15 @@ class Cursor(Cursoring[Row]):
         finally:
             if told.open:
                 run(told.close(), None, told)
+
+    def copy(self, statement: Any) -> Copy:
+        """Return a block for COPY … FROM STDIN or COPY … TO STDOUT: `write`, `read` and their kin.
+
+        Raises:
+            InterfaceError: it is neither.
+        """
+        self._open()
+        return Copy(self._connection, self._text(statement, pyformat=False))
 
     def fetchone(self) -> Row | None:
         """Return the next row; None at the end.

@@ -5,15 +5,18 @@ Floor 5.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from .. import errors
 from ..conversation.transacting import IsolationLevel, begin_text, level_of
 from ..face import Face
 from ..xid import Xid
+from .info import ConnectionInfo
 
 if TYPE_CHECKING:
+    from ..errors import Diagnostics
     from ..rows import RowFactory
+    from ..wire.session import Notification
 
 __all__ = ["CursorFace"]
 
@@ -45,6 +48,29 @@ class CursorFace(Face):
             self.row_factory = row_factory
         if cursor_factory is not None:
             self.cursor_factory = cursor_factory
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """What is known of the connection, by psycopg's names."""
+        return ConnectionInfo(self)
+
+    # -- handlers ---------------------------------------------------------------------------
+
+    def add_notice_handler(self, handler: Callable[[Diagnostics], object]) -> None:
+        """Have a function called with each notice: psycopg's way to `notice_handlers`."""
+        self.notice_handlers.append(handler)
+
+    def remove_notice_handler(self, handler: Callable[[Diagnostics], object]) -> None:
+        """Take a handler of notices out. Raises ValueError: it is not there."""
+        self.notice_handlers.remove(handler)
+
+    def add_notify_handler(self, handler: Callable[[Notification], object]) -> None:
+        """Have a function called with each notification: psycopg's `notification_handlers`."""
+        self.notification_handlers.append(handler)
+
+    def remove_notify_handler(self, handler: Callable[[Notification], object]) -> None:
+        """Take a handler of notifications out. Raises ValueError: it is not there."""
+        self.notification_handlers.remove(handler)
 
     # -- transactions -----------------------------------------------------------------------
 

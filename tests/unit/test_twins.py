@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from purelink import aio, arequests, connection, requests
-from purelink.cursors import aclient, aserver, client, server, transactions
+from purelink.cursors import (
+    aclient,
+    alistening,
+    aserver,
+    client,
+    copying,
+    large,
+    listening,
+    server,
+    transactions,
+)
 from purelink.dblink import aio as dblink_aio
 from purelink.dblink import session
 from purelink.pool import aio as pool_aio
@@ -18,6 +28,9 @@ PAIRS = [
     (connection.Connection, aio.AsyncConnection),
     (client.Cursor, aclient.AsyncCursor),
     (server.ServerCursor, aserver.AsyncServerCursor),
+    (copying.Copy, copying.AsyncCopy),
+    (large.LargeObject, large.AsyncLargeObject),
+    (listening.Listener, alistening.AsyncListener),
     (transactions.Transaction, transactions.AsyncTransaction),
     (requests.Stream, arequests.AsyncStream),
     (requests.CopyOut, arequests.AsyncCopyOut),
@@ -41,6 +54,7 @@ def methods(kind: type) -> dict[str, Any]:
     found = {
         name: value
         for base in reversed(kind.__mro__[:-1])
+        if base.__module__.startswith("purelink")  # not what `io` brings along
         for name, value in vars(base).items()
         if callable(value) or isinstance(value, (property, classmethod))
     }
