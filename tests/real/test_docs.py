@@ -1,17 +1,19 @@
 """The pages' examples run, as each page promises: its `python` blocks one behind the other.
 
-The server is found by the environment, unless the page says `<!-- no environment -->`. `pycon` blocks are
-held to what they print; a function `test_…` that a page defines is called. A block marked `py` is shown
-only: it is code of another driver, or needs what no test has. `<!-- needs: pandas -->` names packages
-that a page's examples use.
+The server is found by the environment, unless the page says `<!-- no environment -->`. `pycon`
+blocks are held to what they print; a function `test_…` that a page defines is called. A block
+marked `py` is shown only: it is code of another driver, or needs what no test has.
+`<!-- needs: pandas -->` names packages that a page's examples use.
 """
 
 from __future__ import annotations
 
 import doctest
 import re
+import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,7 +60,9 @@ def test_the_examples_run(
         if "<!-- no environment -->" not in page:
             monkeypatch.setenv(variable, str(value))
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {"__name__": "a_page"}
+    module = ModuleType("a_page")  # dataclasses look theirs up
+    monkeypatch.setitem(sys.modules, "a_page", module)
+    names: dict[str, Any] = module.__dict__
     for line, language, block in blocks(page):
         if language == "pycon":
             test = doctest.DocTestParser().get_doctest(block, names, path.name, str(path), line)

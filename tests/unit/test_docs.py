@@ -51,7 +51,7 @@ def test_every_page_is_in_the_site() -> None:
 def test_commands_in_the_pages_exist() -> None:
     for path in PAGES:
         for block in re.findall(r"^```sh\n(.*?)^```", text(path), re.DOTALL | re.MULTILINE):
-            for command in re.findall(r"\bpurelink ([a-z]+)", block):
+            for command in re.findall(r"^(?:.*\| )?purelink ([a-z]+)", block, re.MULTILINE):
                 assert command in COMMANDS, (path, command)
     page = text(DOCS / "cli.md")
     assert all(f"`{command}`" in page for command in COMMANDS)
