@@ -10,7 +10,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Tuple
 
 from purelink import conninfo
 from purelink.testing.programs import Programs, account
@@ -53,14 +53,16 @@ for _major, _build in BUILDS.items():
     row(f"PostgreSQL {_major}", slow=True)(_postgres(_build))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 @contextmanager
-def running(place: Place, name: str, port: int, *command: object, **more: Any) -> Iterator[Path]:
+def running(
+    place: Place, name: str, port: int, *command: object, **more: Any
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program until the block is left; it has to listen on a port within 20 s."""
     log = place.scratch / f"{name}.log"
     words = [str(word) for word in command]
@@ -81,7 +83,7 @@ def running(place: Place, name: str, port: int, *command: object, **more: Any) -
             raise Failed(f"{name} does not listen")
         if process.poll() is not None:
             raise Failed(f"{name} has ended: {log.read_text()[-1000:]}")
-        yield log
+        yield process
     finally:
         process.terminate()
         try:
@@ -108,24 +110,35 @@ def _give(folder: Path) -> None:
             shutil.chown(path, runner.uid, runner.gid)
 
 
+@contextmanager
+def pooled(place: Place, dsn: str, mode: str) -> Iterator[Tuple[int, subprocess.Popen[bytes]]]:
+    """Run a pgbouncer before a server; give its port and its process.
+
+    Raises:
+        Missing: there is none here.
+    """
+    found, settings, port = program("pgbouncer"), conninfo.parse(dsn), free_port()
+    folder = place.folder(f"pgbouncer-{mode}")
+    users = folder / "users.txt"
+    users.write_text('"postgres" "{}"\n'.format(settings["password"].replace('"', '""')))
+    configuration = folder / "pgbouncer.ini"
+    configuration.write_text(
+        f"[databases]\n* = host=127.0.0.1 port={settings['port']}\n[pgbouncer]\n"
+        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = scram-sha-256\nauth_file = {users}\npool_mode = {mode}\n"
+        # one server connection: temporary tables are still there
+        "default_pool_size = 1\nserver_lifetime = 3600\n"
+    )
+    _give(folder)
+    with running(place, "pgbouncer", port, found, configuration, **_unprivileged()) as process:
+        yield port, process
+
+
 def _pgbouncer(mode: str) -> Row:
     def run(place: Place) -> str:
-        found, settings, port = program("pgbouncer"), _settings(place), _free_port()
-        folder = place.folder(f"pgbouncer-{mode}")
-        users = folder / "users.txt"
-        users.write_text('"postgres" "{}"\n'.format(settings["password"].replace('"', '""')))
-        configuration = folder / "pgbouncer.ini"
-        configuration.write_text(
-            f"[databases]\n* = host=127.0.0.1 port={settings['port']}\n[pgbouncer]\n"
-            f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-            f"auth_type = scram-sha-256\nauth_file = {users}\npool_mode = {mode}\n"
-            # one server connection: the checks' temporary tables are still there
-            "default_pool_size = 1\nserver_lifetime = 3600\n"
-        )
-        _give(folder)
-        with running(place, "pgbouncer", port, found, configuration, **_unprivileged()):
-            seen = place.smoke(dsn=conninfo.format({**settings, "port": str(port)}))
-        return f"{version(found)}: {seen}"
+        with pooled(place, place.dsn, mode) as (port, _):
+            dsn = conninfo.format({**_settings(place), "port": str(port)})
+            return f"{version(program('pgbouncer'))}: {place.smoke(dsn=dsn)}"
 
     return run
 
@@ -136,13 +149,13 @@ for _mode in ("session", "transaction"):
 
 @row("pgpool-II")
 def _pgpool(place: Place) -> str:
-    found, settings, port = program("pgpool"), _settings(place), _free_port()
+    found, settings, port = program("pgpool"), _settings(place), free_port()
     folder = place.folder("pgpool")
     (folder / "pool_hba.conf").write_text("host all all 127.0.0.1/32 trust\n")
     configuration = folder / "pgpool.conf"
     configuration.write_text(
         f"listen_addresses = '127.0.0.1'\nport = {port}\nsocket_dir = '{folder}'\n"
-        f"pcp_listen_addresses = ''\npcp_port = {_free_port()}\npcp_socket_dir = '{folder}'\n"
+        f"pcp_listen_addresses = ''\npcp_port = {free_port()}\npcp_socket_dir = '{folder}'\n"
         "backend_clustering_mode = 'raw'\nbackend_hostname0 = '127.0.0.1'\n"
         f"backend_port0 = {settings['port']}\nenable_pool_hba = off\nnum_init_children = 8\n"
         f"pid_file_name = '{folder}/pgpool.pid'\nlogdir = '{folder}'\nwork_dir = '{folder}'\n"
@@ -161,7 +174,7 @@ def _pgpool(place: Place) -> str:
 
 @row("PGlite's socket server", slow=True)
 def _pglite(place: Place) -> str:
-    node, port = program("node"), _free_port()
+    node, port = program("node"), free_port()
     modules = place.folder("pglite") / "node_modules" / "@electric-sql"
     modules.mkdir(parents=True)
     for name in ("pglite", "pglite-socket"):
@@ -177,7 +190,7 @@ def _pglite(place: Place) -> str:
 
 @row("HAProxy in between")
 def _haproxy(place: Place) -> str:
-    found, settings, port = program("haproxy"), _settings(place), _free_port()
+    found, settings, port = program("haproxy"), _settings(place), free_port()
     configuration = place.folder("haproxy") / "haproxy.cfg"
     configuration.write_text(
         "defaults\n mode tcp\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
