@@ -299,6 +299,10 @@ class AsyncPump:
             raise BrokenPipeError("the channel is closed")
         self._write(wire, want.data)
         inbox = wire.inbox
+        # A transport that takes everything at once must not keep the loop to ourselves: others'
+        # turn, the deadline, and what the server or the network says of what we write.
+        self._deadline(want)
+        await asyncio.sleep(0)
         while wire.writing_paused and not inbox.ended and inbox.failed is None:
             # The transport reads all the while, so both sides writing cannot lock up.
             if wire.reading_paused:

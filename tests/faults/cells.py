@@ -114,9 +114,9 @@ def judge(seen: Seen, fault: Fault, phase: str) -> str:
         return "only a Timeout can end the silence"
     if phase not in ("idle", "stream") and seen.closed and seen.outcome != "unknown":
         return "nobody saw the end of the statement, and the error does not say so"
-    if seen.committed is not None and seen.outcome in ("completed", "cancelled"):
-        if seen.committed is not (seen.outcome == "completed"):
-            return "what is told of the commit is not true"
+    known = seen.committed is not None and seen.outcome in ("completed", "cancelled")
+    if known and seen.committed is not (seen.outcome == "completed"):
+        return "what is told of the commit is not true"
     if seen.seconds > SECONDS_AT_MOST:
         return f"it took {seen.seconds:.0f} s"
     return ""
