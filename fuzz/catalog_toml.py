@@ -1,9 +1,8 @@
 """The catalog's TOML: any text as a file of foreign servers and user mappings.
 
 Input: the file.
-Invariant: a catalog, or a documented error; no error and no repr shows a password of the file's
-(where it is long enough not to stand there by chance); what was read, written and read again is
-written the same.
+Invariant: a catalog, or a documented error; no error and no repr shows the sample's password where it
+stands as one, and nowhere else; what was read, written and read again is written the same.
 Allowed exceptions: `InterfaceError`, and the `DatabaseError`s that the catalog's own checks raise.
 
     python -m fuzz.catalog_toml --runs 20000
@@ -11,6 +10,7 @@ Allowed exceptions: `InterfaceError`, and the `DatabaseError`s that the catalog'
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ ann = ["readers"]
 [execute]
 "dblink_connect_u(text)" = ["ann"]
 """
+AS_PASSWORD = re.compile(rf'^(?:ssl)?password = "{SECRET}"$', re.MULTILINE)
 WORDS = (
     "servers", "mappings", "options", "password", f'"{SECRET}"', "sslpassword", "{}", "[]", "true",
     "1e9", "1979-05-27", "'''x'''", "\\u0000", "PUBLIC", "owner", "=", "\n", "[[servers]]", '""',
@@ -57,12 +58,13 @@ def one(data: bytes) -> None:
     except UnicodeDecodeError:
         return
     catalog = Catalog()
+    hidden = len(AS_PASSWORD.findall(text)) == text.count(SECRET)
     try:
         read(catalog, text)
     except (InterfaceError, DatabaseError) as error:
-        assert SECRET not in str(error) + repr(error), error
+        assert not hidden or SECRET not in str(error) + repr(error), error
         return
-    assert SECRET not in repr(catalog)
+    assert not hidden or SECRET not in repr(catalog)
     once = write(catalog)
     again = Catalog()
     read(again, once)
