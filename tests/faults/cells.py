@@ -7,6 +7,7 @@ commit, what is told of it agrees with what another connection finds.
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -77,16 +78,21 @@ def play(server: Server, fault: Fault, phase: str, face: str, place: Place) -> S
 
 def _struck(where: Site, fault: Fault, phase: str, connection: Any) -> Seen:
     struck = [time.monotonic()]
+    lock, over = threading.Lock(), []
 
     def strike() -> None:
-        struck[0] = time.monotonic()
-        fault.strike(where)
+        with lock:
+            if not over:
+                struck[0] = time.monotonic()
+                fault.strike(where)
 
     error: Optional[BaseException] = None
     try:
         PHASES[phase](connection, strike)
     except Exception as caught:
         error = caught
+    with lock:  # a strike under way is waited for, one that comes too late hits nobody else
+        over.append(True)
     seconds = time.monotonic() - struck[0]
     outcome = getattr(error, "outcome", "")
     if isinstance(error, ConnectionLost) and error.outcome_unknown:
