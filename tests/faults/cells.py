@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional
 
 import purelink
 from purelink.errors import ConnectionLost, Error, OperationalError, Timeout
@@ -78,7 +78,8 @@ def play(server: Server, fault: Fault, phase: str, face: str, place: Place) -> S
 
 def _struck(where: Site, fault: Fault, phase: str, connection: Any) -> Seen:
     struck = [time.monotonic()]
-    lock, over = threading.Lock(), []
+    lock = threading.Lock()
+    over: List[bool] = []
 
     def strike() -> None:
         with lock:
@@ -118,7 +119,7 @@ def judge(seen: Seen, fault: Fault, phase: str) -> str:
         return "neither closed nor usable"
     if fault.silent and not isinstance(error, Timeout):
         return "only a Timeout can end the silence"
-    if phase not in ("idle", "stream") and seen.closed and seen.outcome != "unknown":
+    if phase not in ("idle", "stream") and seen.closed and not seen.outcome:
         return "nobody saw the end of the statement, and the error does not say so"
     known = seen.committed is not None and seen.outcome in ("completed", "cancelled")
     if known and seen.committed is not (seen.outcome == "completed"):

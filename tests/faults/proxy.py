@@ -92,6 +92,8 @@ class Proxy:
             return
         client, server = pair
         if ending == "reset":
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RD)  # wakes the thread that reads from it
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         for each in (client, server):
             with contextlib.suppress(OSError):
@@ -107,8 +109,6 @@ class Proxy:
     def reset_all(self) -> None:
         """Reset every connection, as a router or a crashed host does."""
         for pair in self._pairs:
-            with contextlib.suppress(OSError):
-                pair[0].shutdown(socket.SHUT_RD)  # wake the thread that reads from it
             self._end(pair, "reset")
 
     def stall(self) -> None:

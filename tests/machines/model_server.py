@@ -96,7 +96,7 @@ class ModelServer:
         out, self._out = b"".join(self._out), []
         return out
 
-    def _say(self, message: backend.Message) -> None:
+    def _say(self, message: Any) -> None:
         if self._aside():
             self._out.append((NOTICE, NOTIFICATION, STATUS)[len(self._out) % 3])
         self._out.append(message.encode())

@@ -101,7 +101,7 @@ class RealDriver(Driver):
 def play(make: Any, examples: int, steps: int) -> None:
     """Run the machine with a driver."""
     machine = type("Machine", (ConnectionMachine,), {"make": staticmethod(make)})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
