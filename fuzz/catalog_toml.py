@@ -1,8 +1,8 @@
 """The catalog's TOML: any text as a file of foreign servers and user mappings.
 
 Input: the file.
-Invariant: a catalog, or a documented error; no error and no repr shows the sample's password where it
-stands as one, and nowhere else; what was read, written and read again is written the same.
+Invariant: a catalog, or a documented error; no error and no repr shows the sample's password where
+it stands as one, and nowhere else; what was read, written and read again is written the same.
 Allowed exceptions: `InterfaceError`, and the `DatabaseError`s that the catalog's own checks raise.
 
     python -m fuzz.catalog_toml --runs 20000
