@@ -168,7 +168,7 @@ _HOMES = {
     ".xid": ("Xid",),
 }
 #: modules that are there without being imported
-_MODULES = ("errors", "rows", "sql")
+_MODULES = ("errors", "rows", "sql", "types")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", "apilevel", "paramstyle", "threadsafety", *_HOME]  # noqa: PLE0604 - names and their homes are told once, above

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .policy import ConnectPolicy
     from .result import Result
     from .rows import RowFactory
+    from .types import AsyncTypes
     from .values.styles import OddValues
     from .wire.session import Notification
     from .wire.wants import Dialogue
@@ -231,6 +232,13 @@ class AsyncConnection(AsyncCursorMethods[Row]):
             raise
         finally:
             self._log_end()
+
+    @property
+    def types(self) -> AsyncTypes:
+        """Types that are not built in, and codecs of the program's own."""
+        from .types import AsyncTypes
+
+        return AsyncTypes(self)
 
     # -- queries ----------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .policy import ConnectPolicy
     from .result import Result
     from .rows import RowFactory
+    from .types import Types
     from .values.styles import OddValues
     from .wire.session import Notification
     from .wire.wants import Dialogue
@@ -270,6 +271,13 @@ class Connection(CursorMethods[Row]):
             raise
         finally:
             self._log_end()
+
+    @property
+    def types(self) -> Types:
+        """Types that are not built in, and codecs of the program's own."""
+        from .types import Types
+
+        return Types(self)
 
     # -- queries ----------------------------------------------------------------------------
 

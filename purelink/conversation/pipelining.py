@@ -97,7 +97,10 @@ class Pipelining:
         if session.closed:
             raise session.gone()
         encoded = encode_parameters(
-            parameters, encoding=session.encoding, errors=session.encoding_errors
+            parameters,
+            encoding=session.encoding,
+            errors=session.encoding_errors,
+            own=talk.registry.writers,
         )
         handle = Handle(sql)
         self._add(handle, encoded)

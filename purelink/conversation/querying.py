@@ -38,7 +38,10 @@ def query(
         results = yield from talk.script(sql)
         return results[-1]
     encoded = encode_parameters(
-        parameters, encoding=session.encoding, errors=session.encoding_errors
+        parameters,
+        encoding=session.encoding,
+        errors=session.encoding_errors,
+        own=talk.registry.writers,
     )
     for unnamed in (False, False, True):
         at_stake = session.transaction_status != "I"

@@ -305,6 +305,12 @@ class Statements:
         self._doomed.clear()
         self._count = 0
 
+    def renew(self) -> None:
+        """Have all prepared statements closed: what their formats were chosen for has changed."""
+        for variants in list(self._prepared.values()):
+            for statement in list(variants):
+                self.drop(statement)
+
     def lost(self, request: Request, error: DatabaseError) -> None:
         """Forget what an error of `Request.stale` tells is no good."""
         assert request.statement is not None

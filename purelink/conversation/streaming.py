@@ -78,7 +78,10 @@ class Streaming:
         self._begun = True
         text = session.text(self._sql, "the query")
         encoded = encode_parameters(
-            self._parameters, encoding=session.encoding, errors=session.encoding_errors
+            self._parameters,
+            encoding=session.encoding,
+            errors=session.encoding_errors,
+            own=talk.registry.writers,
         )
         batch, answer = talk.batch(), Answer()
         batch.parse(answer, b"", text, tuple([oid for oid, _, _ in encoded]))

@@ -17,7 +17,7 @@ from ..errors import (
 )
 from ..values.bulk import best_formats, row_decoder
 from ..values.styles import Styles
-from ..values.text import Registry
+from ..values.text import fresh_registry
 from ..wire import dialogues, legality
 from ..wire.cancel import cancel
 from ..wire.dialogues import Batch
@@ -98,7 +98,7 @@ class Talk:
         self.connected = connected
         self.session: Session = connected.session
         self.autocommit = autocommit
-        self.registry = Registry()
+        self.registry = fresh_registry()
         self.odd_values: OddValues = "error"
         self.notice_handlers: list[Callable[[Diagnostics], object]] = []
         self.notification_handlers: list[Callable[[Notification], object]] = []
@@ -200,6 +200,11 @@ class Talk:
                 "DateStyle, IntervalStyle or client_encoding changed in the text whose values were"
                 " read: change it in a call of its own"
             )
+
+    def retyped(self) -> None:
+        """Types are read otherwise from now on: make decoders, and statements, anew."""
+        self.session.changes += 1
+        self.statements.renew()
 
     def styles(self) -> Styles:
         """Return the session's reported output styles."""

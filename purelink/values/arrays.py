@@ -1,25 +1,29 @@
 """Array text: `{1,2,NULL}`, bounds, nesting, quoting; and the vectors of the catalogs.
 
 Floor 1, pure; loaded with the first array. Read in one pass without recursion, at most
-PostgreSQL's own six dimensions deep. Lower bounds are checked for shape and dropped.
+PostgreSQL's own six dimensions deep. Lower bounds are checked for shape and dropped, unless they
+are to be kept.
 """
 
 from __future__ import annotations
 
 import re
 from struct import Struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, List
 
+from ..errors import InterfaceError
 from .faults import malformed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "MAX_DIMENSIONS",
+    "Array",
     "array_decoder",
     "array_literal",
     "binary_array_decoder",
+    "is_list",
     "vector_decoder",
 ]
 
@@ -27,6 +31,7 @@ __all__ = [
 MAX_DIMENSIONS = 6
 
 _BOUNDS = re.compile(r"((?:\[[+-]?\d{1,10}:[+-]?\d{1,10}\]){1,6})=", re.ASCII)
+_LOWER = re.compile(r"\[([+-]?\d+):")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _QUOTED, _PLAIN, _OPEN, _CLOSE, _DELIMITER = 1, 2, 3, 4, 5
 
@@ -41,8 +46,35 @@ def _tokens(delimiter: str) -> re.Pattern[str]:
 _TOKENS = {",": _tokens(","), ";": _tokens(";")}
 
 
+class Array(List[Any]):
+    """An array whose subscripts do not begin with 1: a list that is sent as it came.
+
+    What arrays with bounds of their own are with `odd_values="exact"`.
+
+    Attributes:
+        lower_bounds: the first subscript of each dimension.
+    """
+
+    __slots__ = ("lower_bounds",)
+
+    def __init__(self, items: Iterable[Any] = (), lower_bounds: tuple[int, ...] = ()) -> None:
+        super().__init__(items)
+        self.lower_bounds = lower_bounds
+
+    def __repr__(self) -> str:
+        return f"Array({super().__repr__()}, {self.lower_bounds})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Array, (list(self), self.lower_bounds)
+
+
+def is_list(item: object) -> bool:
+    """Tell whether an item is a dimension of an array, not a value that is a list by itself."""
+    return isinstance(item, list) and not getattr(item, "one_value", False)
+
+
 def array_decoder(
-    element: Callable[[str], object], kind: str, delimiter: str = ","
+    element: Callable[[str], object], kind: str, delimiter: str = ",", *, exact: bool = False
 ) -> Callable[[str], list[Any]]:
     """Return the decoder of an array.
 
@@ -50,6 +82,7 @@ def array_decoder(
         element: decodes one element's text.
         kind: the array type's name, for errors.
         delimiter: `,`, or `;` for box.
+        exact: bounds other than 1 are kept, in an `Array`.
 
     The decoder returns lists, nested for more dimensions, None for NULL.
 
@@ -78,6 +111,9 @@ def array_decoder(
         found, depth = _nested(scan(text, position), element)
         if found is None or (dimensions and dimensions != depth):
             raise malformed(kind, text)
+        if exact and dimensions:
+            lower = tuple([int(one) for one in _LOWER.findall(text[:position])])
+            return found if lower == (1,) * dimensions else Array(found, lower)
         return found
 
     return decode_array
@@ -158,12 +194,23 @@ def array_literal(items: list[Any], element: Callable[[Any], str], delimiter: st
     for item in items:
         if item is None:
             parts.append("NULL")
-        elif isinstance(item, list):
+        elif is_list(item):
             parts.append(array_literal(item, element, delimiter))
         else:
             text = element(item).replace("\\", "\\\\").replace('"', '\\"')
             parts.append(f'"{text}"')
-    return "{" + delimiter.join(parts) + "}"
+    literal = "{" + delimiter.join(parts) + "}"
+    bounds = items.lower_bounds if isinstance(items, Array) else ()
+    if not bounds or not items:
+        return literal
+    sizes: list[int] = []
+    level: Any = items
+    while is_list(level):
+        sizes.append(len(level))
+        level = level[0]
+    if len(bounds) != len(sizes):
+        raise InterfaceError(f"an Array of {len(sizes)} dimensions needs as many lower bounds")
+    return "".join([f"[{low}:{low + n - 1}]" for low, n in zip(bounds, sizes)]) + "=" + literal
 
 
 _HEADER = Struct(">iiI")
@@ -172,7 +219,7 @@ _WORD = Struct(">i")
 
 
 def binary_array_decoder(
-    kind: str, element: int, decode: Callable[[bytes], object]
+    kind: str, element: int, decode: Callable[[bytes], object], *, exact: bool = False
 ) -> Callable[[bytes], list[Any]]:
     """Return the decoder of an array in binary format, also of int2vector and oidvector.
 
@@ -180,6 +227,7 @@ def binary_array_decoder(
         kind: the array type's name, for errors.
         element: the element type's OID, which the value must repeat.
         decode: decodes one element's bytes.
+        exact: bounds other than 1 are kept, in an `Array`.
 
     Int32 dimensions, Int32 has-NULL flag (advice only), Int32 element OID; for each
     dimension Int32 size, Int32 lower bound; the elements as Int32 length or -1, bytes.
@@ -220,6 +268,9 @@ def binary_array_decoder(
         if items:
             for size in reversed(sizes[1:]):
                 items = [items[n : n + size] for n in range(0, len(items), size)]
+        if exact and items:
+            lower = tuple([_DIMENSION.unpack_from(value, 12 + 8 * n)[1] for n in range(dimensions)])
+            return items if lower == (1,) * dimensions else Array(items, lower)
         return items
 
     return decode_binary_array

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from .styles import Styles
+    from .text import Registry
 
 __all__ = ["BinaryDecoder", "binary_decoder"]
 
@@ -37,6 +38,7 @@ def binary_decoder(
     encoding: str = "utf-8",
     errors: str = "strict",
     styles: Styles = DEFAULT_STYLES,
+    registry: Registry | None = None,
 ) -> BinaryDecoder:
     """Return the function that turns one binary value of type `oid` into Python.
 
@@ -45,9 +47,14 @@ def binary_decoder(
         encoding: Python's codec for client_encoding.
         errors: its error handler.
         styles: the session's zone, and the policy for odd values.
+        registry: a connection's own decoders.
 
     The function raises `DataError` (22P03 malformed, 22008 what Python cannot hold).
     """
+    if registry is not None:
+        own = registry.own_binary(oid, encoding, errors, styles)
+        if own is not None:
+            return own
     if oid in _FIXED:
         return _fixed(oids.kind_name(oid), _FIXED[oid])
     if oid in _TEXTS:
@@ -58,18 +65,27 @@ def binary_decoder(
         return _STYLED[oid](styles)
     if oid in (oids.JSON, oids.JSONB):
         return _json(oid, encoding, errors)
+
+    def decoder_of(part: int) -> BinaryDecoder:
+        return binary_decoder(
+            part, encoding=encoding, errors=errors, styles=styles, registry=registry
+        )
+
+    if oid == oids.RECORD:
+        from .composites import binary_record_decoder
+
+        return binary_record_decoder("record", decoder_of)
     element = oids.ELEMENT_OF.get(oid) or _VECTORS.get(oid)
     if element:
         from .arrays import binary_array_decoder
 
-        decode = binary_decoder(element, encoding=encoding, errors=errors, styles=styles)
-        return binary_array_decoder(oids.kind_name(oid), element, decode)
+        exact = styles.odd_values == "exact" and oid not in _VECTORS
+        return binary_array_decoder(oids.kind_name(oid), element, decoder_of(element), exact=exact)
     built_in = oids.TYPES.get(oid)
     if built_in is not None and built_in.subtype:
         from . import ranges
 
-        bound = binary_decoder(built_in.subtype, encoding=encoding, errors=errors, styles=styles)
-        single = ranges.binary_range_decoder(built_in.sql, bound)
+        single = ranges.binary_range_decoder(built_in.sql, decoder_of(built_in.subtype))
         if built_in.sort == "r":
             return single
         return ranges.binary_multirange_decoder(built_in.sql, single)
@@ -338,39 +354,6 @@ def _interval(styles: Styles) -> BinaryDecoder:
     return decode_interval
 
 
-def _network(oid: int) -> BinaryDecoder:
-    from ipaddress import ip_address, ip_interface, ip_network
-
-    kind = oids.kind_name(oid)
-
-    def decode_network(value: bytes) -> object:
-        if len(value) in (8, 20):
-            family, bits, _, size = value[:4]
-            width = {2: 4, 3: 16}.get(family)
-            if size == width == len(value) - 4 and bits <= 8 * size:
-                try:
-                    if oid == oids.CIDR:
-                        return ip_network((value[4:], bits))
-                    address = ip_address(value[4:])
-                    return address if bits == 8 * size else ip_interface((value[4:], bits))
-                except ValueError:
-                    pass
-        raise malformed(kind, value)
-
-    return decode_network
-
-
-def _bits(kind: str) -> BinaryDecoder:
-    def decode_bits(value: bytes) -> str:
-        if len(value) >= 4:
-            count = _INT32.unpack_from(value)[0]
-            if count >= 0 and len(value) == 4 + (count + 7) // 8:
-                return "".join([f"{byte:08b}" for byte in value[4:]])[:count]
-        raise malformed(kind, value)
-
-    return decode_bits
-
-
 def _json(oid: int, encoding: str, errors: str) -> BinaryDecoder:
     from .text import text_decoder
 
@@ -389,27 +372,30 @@ def _json(oid: int, encoding: str, errors: str) -> BinaryDecoder:
     return decode_json if oid == oids.JSON else decode_jsonb
 
 
-def _tid(value: bytes) -> str:
-    if len(value) != 6:
-        raise malformed("tid", value)
-    return f"({_UINT32.unpack_from(value)[0]},{value[4] << 8 | value[5]})"
+def _rare(oid: int) -> Callable[[], BinaryDecoder]:
+    def make() -> BinaryDecoder:
+        from .binary_rare import rare_decoder
+
+        return rare_decoder(oid)
+
+    return make
 
 
-def _pg_lsn(value: bytes) -> str:
-    if len(value) != 8:
-        raise malformed("pg_lsn", value)
-    high, low = Struct(">II").unpack(value)
-    return f"{high:X}/{low:X}"
+def _geometry(oid: int) -> Callable[[], BinaryDecoder]:
+    def make() -> BinaryDecoder:
+        from .geometry import binary_geometry_decoder
+
+        return binary_geometry_decoder(oid)
+
+    return make
 
 
-def _macaddr(kind: str, size: int) -> BinaryDecoder:
-    def decode_macaddr(value: bytes) -> str:
-        if len(value) != size:
-            raise malformed(kind, value)
-        return ":".join([f"{byte:02x}" for byte in value])
-
-    return decode_macaddr
-
+#: what `binary_rare` decodes
+RARE = (
+    *(oids.INET, oids.CIDR, oids.MACADDR, oids.MACADDR8, oids.BIT, oids.VARBIT, oids.TID),
+    *(oids.PG_LSN, oids.MONEY, oids.TSVECTOR, oids.TSQUERY, oids.JSONPATH, *oids.REGISTERED),
+    *oids.SNAPSHOTS,
+)
 
 _MAKERS: dict[int, Callable[[], BinaryDecoder]] = {
     oids.BOOL: lambda: _bool,
@@ -418,14 +404,8 @@ _MAKERS: dict[int, Callable[[], BinaryDecoder]] = {
     oids.BYTEA: lambda: bytes,
     oids.NUMERIC: _numeric,
     oids.UUID: _uuid,
-    oids.INET: lambda: _network(oids.INET),
-    oids.CIDR: lambda: _network(oids.CIDR),
-    oids.BIT: lambda: _bits("bit"),
-    oids.VARBIT: lambda: _bits("bit varying"),
-    oids.TID: lambda: _tid,
-    oids.PG_LSN: lambda: _pg_lsn,
-    829: lambda: _macaddr("macaddr", 6),
-    774: lambda: _macaddr("macaddr8", 8),
+    **{oid: _rare(oid) for oid in RARE},
+    **{oid: _geometry(oid) for oid in oids.GEOMETRIC},
 }
 
 #: types whose Python value depends on the session's zone, or on the policy for odd values

@@ -210,14 +210,14 @@ def _kind(column: ColumnLike, registry: Registry, plain: bool) -> int:
         plain: the encoding is UTF-8, and errors in it are errors.
     """
     oid = column.type_oid
+    if registry.overlaid(oid):
+        return compiled.SINGLE
     if column.format:
         if oid in _FIXED:
             return _FIXED[oid]
         if oid == oids.BYTEA:
             return compiled.BYTES
         return compiled.CHARACTERS if plain and oid in _CHARACTERS else compiled.SINGLE
-    if registry.overlaid(oid):
-        return compiled.SINGLE
     if oid in _DIGITS:
         return _DIGITS[oid]
     # an unknown type's text is its value

@@ -55,7 +55,9 @@ def column_converter(
     if format:
         from .binary import binary_decoder
 
-        single = binary_decoder(oid, encoding=encoding, errors=errors, styles=styles)
+        single = binary_decoder(
+            oid, encoding=encoding, errors=errors, styles=styles, registry=registry
+        )
         return Converter(single, lambda values: [single(value) for value in values])
     decoder = registry.text_decoder(oid, styles)
     converter = text_converter(kind, decoder, encoding, errors)

@@ -3,7 +3,7 @@
 Floor 1, pure. dblink gives each remote value as text to the input function of the column's
 declared type; here stand those functions for the built-in types, with PostgreSQL's messages
 and SQLSTATEs. What Python cannot hold is a `DataError` 22008 that says so. Types whose text
-is all we keep (geometric, tsvector, money, xml, reg…) are taken as they come.
+is all we keep (tsvector, money, xml, reg…) are taken as they come.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable
 
 from . import oids
-from .faults import input_error
+from .faults import input_error, input_syntax
 from .styles import DEFAULT_STYLES, Styles
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def input_function(
         return _moment(oid, typmod, styles)
     if oid in _TEXTS:
         return _TEXTS[oid](typmod)
+    if oid in oids.GEOMETRIC:
+        return _geometric(oid)
     if oid == oids.RECORD:
         return _no_record
     element = oids.ELEMENT_OF.get(oid) or _VECTORS.get(oid)
@@ -143,6 +145,20 @@ def _container(oid: int, element: int | None, typmod: int, styles: Styles) -> In
     if built_in.sort == "r":
         return input_containers.range_in(bound, built_in.subtype)
     return input_containers.multirange_in(bound, built_in.subtype)
+
+
+def _geometric(oid: int) -> InputFunction:
+    from .geometry import geometry_reader
+
+    read = geometry_reader(oid)
+
+    def geometry_in(text: str) -> object:
+        found = read(text)
+        if found is None:
+            raise input_syntax(oids.kind_name(oid), text)
+        return found
+
+    return geometry_in
 
 
 def _no_record(text: str) -> object:  # noqa: ARG001 - every one is refused

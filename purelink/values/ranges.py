@@ -127,6 +127,8 @@ class Multirange(list):  # type: ignore[type-arg]  # of Range
     """The ranges of a multirange, in order: a list that is sent as a multirange again."""
 
     __slots__ = ()
+    #: an element of an array, not a dimension
+    one_value = True
 
 
 _BOUND = r'(?:"((?:[^"\\]|""|\\.)*)"|([^\s",()\[\]\\]*))'

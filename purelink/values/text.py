@@ -27,9 +27,18 @@ if TYPE_CHECKING:
     from typing import Any, Union
     from uuid import UUID
 
+    from .scalars import OwnWriters
+
     Inet = Union[IPv4Address, IPv6Address, IPv4Interface, IPv6Interface]
 
-__all__ = ["DEFAULT_REGISTRY", "Registry", "TextDecoder", "text_decoder"]
+__all__ = [
+    "DEFAULT_REGISTRY",
+    "PATTERNS",
+    "Registry",
+    "TextDecoder",
+    "fresh_registry",
+    "text_decoder",
+]
 
 TextDecoder = Callable[[str], object]
 
@@ -181,6 +190,15 @@ def _vector(kind: str) -> TextDecoder:
     return vector_decoder(kind)
 
 
+def _geometry(oid: int) -> Callable[[], TextDecoder]:
+    def make() -> TextDecoder:
+        from .geometry import geometry_decoder
+
+        return geometry_decoder(oid)
+
+    return make
+
+
 _INT32, _INT64 = 1 << 31, 1 << 63
 
 # Types whose text no setting changes: a maker each, called when the type is first met.
@@ -202,6 +220,7 @@ _MAKERS: dict[int, Callable[[], TextDecoder]] = {
     oids.JSONB: lambda: _json("jsonb"),
     oids.INET: _inet,
     oids.CIDR: _cidr,
+    **{oid: _geometry(oid) for oid in oids.GEOMETRIC},
     oids.INT2VECTOR: lambda: _vector("int2vector"),
     oids.OIDVECTOR: lambda: _vector("oidvector"),
 }
@@ -273,6 +292,11 @@ class Registry:
         """True where every type is served by a built-in decoder."""
         return not self._own
 
+    @property
+    def writers(self) -> OwnWriters | None:
+        """Of the program's own classes; there are none here."""
+        return None
+
     def overlaid(self, oid: int) -> bool:
         """True where the type, or what it is made of, is not served by a built-in decoder."""
         if not self._own:
@@ -281,10 +305,20 @@ class Registry:
         parts = {oid, oids.ELEMENT_OF.get(oid, oid), built_in.subtype if built_in else oid}
         return not parts.isdisjoint(self._own)
 
+    def own_binary(
+        self,
+        oid: int,  # noqa: ARG002
+        encoding: str,  # noqa: ARG002
+        errors: str,  # noqa: ARG002
+        styles: Styles = DEFAULT_STYLES,  # noqa: ARG002
+    ) -> Callable[[bytes], object] | None:
+        """Return the decoder of a type's binary form that is not built in; there is none here."""
+        return None
+
     def text_decoder(self, oid: int, styles: Styles = DEFAULT_STYLES) -> TextDecoder:
         """Return the decoder of a type's text; an unknown type's is `str`."""
         key = (oid, styles)
-        made = self._made if self._own else _SHARED
+        made = _SHARED if self.untouched else self._made
         decoder = made.get(key)
         if decoder is None:
             decoder = self._make(oid, styles)
@@ -301,6 +335,10 @@ class Registry:
             return _MAKERS[oid]()
         if oid in _STYLED or oid == oids.INTERVAL:
             return _styled(oid, styles)
+        if oid == oids.RECORD:
+            from .composites import record_decoder
+
+            return record_decoder("record")
         if oid in oids.ELEMENT_OF:
             from .arrays import array_decoder
 
@@ -309,6 +347,7 @@ class Registry:
                 self.text_decoder(element, styles),
                 oids.kind_name(oid),
                 oids.TYPES[element].delimiter,
+                exact=styles.odd_values == "exact",
             )
         built_in = oids.TYPES.get(oid)
         if built_in is not None and built_in.subtype:
@@ -317,6 +356,15 @@ class Registry:
             maker = ranges.range_decoder if built_in.sort == "r" else ranges.multirange_decoder
             return maker(self.text_decoder(built_in.subtype, styles), built_in.sql)
         return str
+
+
+#: the pattern of a new connection's registry, once there is one
+PATTERNS: list[Registry] = []
+
+
+def fresh_registry() -> Registry:
+    """Return the registry of a connection that opens: it knows what was told for all."""
+    return PATTERNS[0].copy() if PATTERNS else Registry()
 
 
 #: what registries without an overlay have made

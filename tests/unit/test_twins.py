@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from purelink import aio, arequests, connection, requests
+from purelink import aio, arequests, connection, requests, types
 from purelink.cursors import (
     aclient,
     alistening,
@@ -32,6 +32,7 @@ PAIRS = [
     (large.LargeObject, large.AsyncLargeObject),
     (listening.Listener, alistening.AsyncListener),
     (transactions.Transaction, transactions.AsyncTransaction),
+    (types.Types, types.AsyncTypes),
     (requests.Stream, arequests.AsyncStream),
     (requests.CopyOut, arequests.AsyncCopyOut),
     (requests.Pipeline, arequests.AsyncPipeline),

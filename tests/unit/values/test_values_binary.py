@@ -16,6 +16,7 @@ import pytest
 from purelink.errors import DataError
 from purelink.values import oids
 from purelink.values.binary import binary_decoder
+from purelink.values.geometry import Box, Circle, Line, LSeg, Path, Point, Polygon
 from purelink.values.parameters import encode
 from purelink.values.ranges import Multirange, Range
 from purelink.values.styles import Styles
@@ -87,7 +88,29 @@ GOOD = [
     ("varbit", h("00000000"), ""),
     ("pg_lsn", h("00000016 b374d848"), "16/B374D848"),
     ("tid", h("00000000 0001"), "(0,1)"),
-    ("money", b"\0" * 8, b"\0" * 8),
+    ("money", b"\0" * 6 + b"\1\2", 258),
+    ("regclass", h("00000104"), 260),
+    ("point", struct.pack(">2d", 1.5, -2), Point(1.5, -2.0)),
+    ("lseg", struct.pack(">4d", 1, 2, 3, 4), LSeg(Point(1.0, 2.0), Point(3.0, 4.0))),
+    ("box", struct.pack(">4d", 3, 4, 1, 2), Box(Point(3.0, 4.0), Point(1.0, 2.0))),
+    ("line", struct.pack(">3d", 1, 2, 3), Line(1.0, 2.0, 3.0)),
+    ("circle", struct.pack(">3d", 1, 2, 3), Circle(Point(1.0, 2.0), 3.0)),
+    ("path", h("00 00000001") + struct.pack(">2d", 1, 2), Path((Point(1.0, 2.0),))),
+    ("path", h("01 00000001") + struct.pack(">2d", 1, 2), Path((Point(1.0, 2.0),), True)),
+    ("polygon", h("00000001") + struct.pack(">2d", 1, 2), Polygon((Point(1.0, 2.0),))),
+    ("jsonpath", b"\1$", "$"),
+    (
+        "txid_snapshot",
+        h("00000001" + "00" * 7 + "0a" + "00" * 7 + "14" + "00" * 7 + "0c"),
+        "10:20:12",
+    ),
+    (
+        "tsvector",
+        h("00000002") + b"a'\\\0" + h("0000") + b"b\0" + h("0002 c001 0002"),
+        "'a''\\\\' 'b':1A,2",
+    ),
+    ("tsquery", h("00000002 0201") + h("01 01 00") + b"a\0", "!'a':D"),
+    ("record", h("00000002 00000017 00000004 00000007 00000019 ffffffff"), (7, None)),
     ("_int4", h("00000000 00000000 00000017"), []),
     (
         "_int4",
@@ -178,6 +201,25 @@ def test_what_python_cannot_hold(name: str, data: bytes, shown: str) -> None:
 
 
 BAD = [
+    ("point", b"\0" * 15),
+    ("path", h("02 00000001") + b"\0" * 16),
+    ("path", h("00 7fffffff") + b"\0" * 16),
+    ("polygon", h("00000000")),
+    ("polygon", h("00000002") + b"\0" * 16),
+    ("regtype", b"\0"),
+    ("money", b"\0"),
+    ("jsonpath", b"\2$"),
+    ("jsonpath", b"\1\xff"),
+    ("pg_snapshot", h("7fffffff") + b"\0" * 16),
+    ("tsvector", h("7fffffff")),
+    ("tsvector", h("00000001") + b"abc"),
+    ("tsvector", h("00000001") + b"a\0" + h("00ff")),
+    ("tsquery", h("00000001 0202")),
+    ("tsquery", h("00000001 0209")),
+    ("tsquery", h("00000002 0100") + b"\0a\0" + h("0100") + b"\0b\0"),
+    ("record", h("00000001 00000017 00000004 000000")),
+    ("record", h("ffffffff")),
+    ("record", h("00000000 00")),
     ("date", h("7ffffff0")),
     ("timestamp", h("7fffffffffffff00")),
     ("timetz", struct.pack(">qi", 0, 57_600)),

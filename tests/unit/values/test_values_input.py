@@ -125,8 +125,58 @@ def test_records_have_no_input() -> None:
     assert str(caught.value) == "input of anonymous composite types is not implemented"
 
 
+@pytest.mark.parametrize(
+    ("declared", "text", "printed"),
+    [
+        ("point", " ( 1 , 2e1 ) ", "(1,20)"),
+        ("point", "1,-.5", "(1,-0.5)"),
+        ("lseg", "1,2,3,4", "[(1,2),(3,4)]"),
+        ("lseg", "( (1,2) , (3,4) )", "[(1,2),(3,4)]"),
+        ("lseg", "(1,2),(3,4)", "[(1,2),(3,4)]"),
+        ("box", "((1,4),(3,2))", "(3,4),(1,2)"),
+        ("path", "[ (1,2), (3,4) ]", "[(1,2),(3,4)]"),
+        ("path", "(1,2)", "((1,2))"),
+        ("polygon", "1,2,3,4", "((1,2),(3,4))"),
+        ("line", "{ 1, 2, 3 }", "{1,2,3}"),
+        ("line", "[(0,0),(1,1)]", "{1,-1,0}"),
+        ("line", "(1,2),(1,3)", "{-1,0,1}"),
+        ("circle", "((1,2),3)", "<(1,2),3>"),
+        ("circle", "(1,2),3", "<(1,2),3>"),
+        ("circle", "1,2,3", "<(1,2),3>"),
+        ("point", "(inf,NaN)", "(Infinity,NaN)"),
+    ],
+)
+def test_geometry(declared: str, text: str, printed: str) -> None:
+    assert str(read(declared, text)) == printed
+    assert str(text_decoder(type_named(declared).oid)(printed)) == printed
+
+
+@pytest.mark.parametrize(
+    ("declared", "text"),
+    [
+        ("point", "(1,2"),
+        ("point", "(1 2)"),
+        ("lseg", "[(1,2)]"),
+        ("box", "(1,2)"),
+        ("path", "[(1,2),]"),
+        ("path", ")1,2("),
+        ("polygon", "()"),
+        ("line", "[(1,1),(1,1)]"),
+        ("circle", "<(1,2),-3>"),
+        ("point", "1" * 100_000),
+        ("polygon", " " * 100_000 + "x"),
+        ("circle", "(" * 100_000),
+    ],
+)
+def test_no_geometry(declared: str, text: str) -> None:
+    with pytest.raises(DataError, match=f"invalid input syntax for type {declared}"):
+        read(declared, text)
+    with pytest.raises(DataError, match="malformed"):
+        text_decoder(type_named(declared).oid)(text)
+
+
 def test_types_whose_text_is_kept() -> None:
-    assert read("point", "(1,2)") == "(1,2)"
+    assert read("money", "$1.50") == "$1.50"
     assert read("tsvector", "'a'") == "'a'"
     assert input_function(987654)("x") == "x"
 

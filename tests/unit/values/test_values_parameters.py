@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from ipaddress import ip_address, ip_interface, ip_network
@@ -15,6 +16,8 @@ from uuid import UUID
 import pytest
 
 from purelink.errors import InterfaceError
+from purelink.values.arrays import Array
+from purelink.values.geometry import Box, Circle, Line, LSeg, Path, Point, Polygon
 from purelink.values.interval import Interval
 from purelink.values.parameters import Json, Jsonb, encode, encode_parameters, text_form
 from purelink.values.ranges import Multirange, Range
@@ -55,6 +58,11 @@ class Nowhere(tzinfo):
 
     def tzname(self, when: datetime | None) -> str | None:
         return None
+
+
+class Coordinates(NamedTuple):
+    a: int
+    b: list[int]
 
 
 UTC = timezone.utc
@@ -148,6 +156,22 @@ GOOD: list[tuple[object, int, int, bytes | None]] = [
     (Range('a"', "b\\"), 0, 0, b'["a\\"","b\\\\")'),
     (Multirange([Range(1, 3), Range(5, 8)]), 4451, 0, b'{["1","3"),["5","8")}'),
     (Multirange(), 0, 0, b"{}"),
+    ([Multirange([Range(1, 2)])], 6150, 0, b'{"{[\\"1\\",\\"2\\")}"}'),
+    (range(1, 5), 3904, 0, b'["1","5")'),
+    (range(5, 5), 0, 0, b"empty"),
+    ((1, None, 'a"\\', b"\xff"), 0, 0, b'("1",,"a""\\\\","\\\\xff")'),
+    (Coordinates(1, [2]), 0, 0, b'("1","{""2""}")'),
+    ([(1, "x"), None], 0, 0, b'{"(\\"1\\",\\"x\\")",NULL}'),
+    (Array([1, 2], (0,)), 1007, 0, b'[0:1]={"1","2"}'),
+    (Array([[1], [2]], (-1, 5)), 1007, 0, b'[-1:0][5:5]={{"1"},{"2"}}'),
+    (Point(1, -2.5), 600, 0, b"(1,-2.5)"),
+    (LSeg(Point(1, 2), Point(3, 4)), 601, 0, b"[(1,2),(3,4)]"),
+    (Path((Point(1, 2), Point(float("inf"), float("nan")))), 602, 0, b"[(1,2),(Infinity,NaN)]"),
+    (Path((Point(1, 2),), closed=True), 602, 0, b"((1,2))"),
+    ([Box(Point(3, 4), Point(1, 2))] * 2, 1020, 0, b'{"(3,4),(1,2)";"(3,4),(1,2)"}'),
+    (Polygon((Point(1, 2), Point(3, 4))), 604, 0, b"((1,2),(3,4))"),
+    (Line(1, 2, 3), 628, 0, b"{1,2,3}"),
+    (Circle(Point(1, 2), 3), 718, 0, b"<(1,2),3>"),
 ]
 
 
@@ -157,7 +181,8 @@ def test_what_becomes_what(value: object, oid: int, format_code: int, data: byte
     assert encode(value) == (oid, format_code, data)  # and so when the type was met before
 
 
-class Pair(NamedTuple):
+@dataclass
+class Plain:
     a: int
 
 
@@ -170,10 +195,10 @@ def circle() -> list[Any]:
 BAD: list[tuple[object, str]] = [
     ({"a": 1}, "a value of type 'dict' as parameter $1: wrap it in Jsonb or Json"),
     (OrderedDict(), "a value of type 'OrderedDict' as parameter $1: wrap it in Jsonb or Json"),
-    ((1, 2), "a value of type 'tuple' as parameter $1: convert it to a list for an array"),
-    (Pair(1), "a value of type 'Pair' as parameter $1: convert it to a list"),
+    (({},), "a value of type 'dict' as parameter $1: wrap it"),
+    (Plain(1), "fetch the composite type with it first: connection.types.fetch"),
     ({1}, "a value of type 'set' as parameter $1: convert it to a list"),
-    (range(3), "a value of type 'range' as parameter $1: convert it to a list"),
+    (range(0, 3, 2), "cannot send a range as parameter $1 whose step is not 1"),
     (object(), "cannot send a value of type 'object' as parameter $1: convert it to str"),
     (1j, "cannot send a value of type 'complex' as parameter $1: convert it to str"),
     ("a\0b", "cannot send parameter $1: a NUL (0x00) cannot be part of a text value"),

@@ -17,6 +17,7 @@ import pytest
 from purelink.errors import DataError
 from purelink.values import oids
 from purelink.values.datetimes import timestamp_decoder, timestamptz_decoder
+from purelink.values.geometry import Box, Point
 from purelink.values.interval import Interval, postgres_text
 from purelink.values.ranges import Multirange, Range
 from purelink.values.styles import OddValues, Styles
@@ -93,9 +94,9 @@ GOOD = [
     ("bit", "101", "101"),
     ("pg_lsn", "16/B374D848", "16/B374D848"),
     ("tid", "(0,1)", "(0,1)"),
-    ("point", "(1.5,-2)", "(1.5,-2)"),
+    ("point", "(1.5,-2)", Point(1.5, -2.0)),
     ("tsvector", "'a' 'b':1", "'a' 'b':1"),
-    ("record", "(1,a,)", "(1,a,)"),
+    ("record", "(1,a,)", ("1", "a", None)),
     ("void", "", ""),
     ("int2vector", "1 2", [1, 2]),
     ("oidvector", "", []),
@@ -111,7 +112,14 @@ GOOD = [
     ),
     ("_text", "{null,nUlL,nulls}", [None, None, "nulls"]),
     ("_text", "{ nulls}", [" nulls"]),
-    ("_box", "{(3,4),(1,2);(7,8),(5,6)}", ["(3,4),(1,2)", "(7,8),(5,6)"]),
+    (
+        "_box",
+        "{(3,4),(1,2);(7,8),(5,6)}",
+        [
+            Box(Point(3.0, 4.0), Point(1.0, 2.0)),
+            Box(Point(7.0, 8.0), Point(5.0, 6.0)),
+        ],
+    ),
     ("_timestamp", '{"2024-01-01 00:00:00"}', [datetime(2024, 1, 1)]),
     ("_int4", "{{{{{{1}}}}}}", [[[[[[1]]]]]]),
     ("int4range", "[1,5)", Range(1, 5)),
