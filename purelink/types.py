@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-from .conversation.catalog import fetch_type, own_types
+from .conversation.catalog import fetch_type, own_types, retyped
 from .values.arrays import Array
 from .values.composites import Row
 from .values.exact import Date, Time, Timestamp, TimestampTZ, TimeTZ
@@ -108,7 +108,7 @@ class KnownTypes:
         """
         codec = Codec(python, decode, decode_binary, encode)
         own_types(self._talk).register(type, codec)
-        self._talk.retyped()
+        retyped(self._talk)
 
     def known(self, type: str | int) -> TypeInfo | None:  # noqa: A002
         """Return what was fetched about a type, by its name or OID; None if nothing was."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Sequence
 
+from ..errors import InterfaceError
 from ..values.bulk import row_decoder
 from ..values.registry import EVERYONE, OwnTypes
 from ..values.typeinfo import TypeInfo
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..wire.wants import Dialogue
     from .talk import Talk
 
-__all__ = ["fetch_type", "own_types"]
+__all__ = ["fetch_type", "own_types", "retyped"]
 
 # Types made by initdb (information_schema) have OIDs from 10,000 on; below all is built in.
 _QUERY = """\
@@ -66,6 +67,12 @@ def own_types(talk: Talk) -> OwnTypes:
     return talk.registry
 
 
+def retyped(talk: Talk) -> None:
+    """Types are read otherwise from now on: make decoders, and statements, anew."""
+    talk.session.changes += 1
+    talk.statements.renew()
+
+
 def fetch_type(talk: Talk, name: str, python: type | None = None) -> Dialogue[TypeInfo]:
     """Ask the catalog about a type and all that it is made of; take it into the registry.
 
@@ -78,6 +85,8 @@ def fetch_type(talk: Talk, name: str, python: type | None = None) -> Dialogue[Ty
         As `Talk.query` beside that.
     """
     session, registry = talk.session, own_types(talk)
+    if "\0" in name:
+        raise InterfaceError("the name of a type cannot hold a NUL (0x00)")
     multi = server_version(session) >= 140000
     sql = _QUERY.format(
         multirange=_MULTIRANGE if multi else "", multi=", r.rngmultitypid" if multi else ""
@@ -105,7 +114,7 @@ def fetch_type(talk: Talk, name: str, python: type | None = None) -> Dialogue[Ty
         if one is not info and one.oid not in arrays:
             registry.add(one)
     registry.add(info, python)
-    talk.retyped()
+    retyped(talk)
     return info
 
 

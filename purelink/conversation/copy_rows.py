@@ -22,6 +22,7 @@ from ..values.oids import BY_NAME
 from ..values.parameters import text_form
 
 if TYPE_CHECKING:
+    from ..values.parameters import Writers
     from .copy_options import CopyOptions
     from .talk import Talk
 
@@ -50,7 +51,10 @@ class RowWriter:
         encoding: str,
         errors: str,
         types: Sequence[int] | None = None,
+        *,
+        own: Writers = None,
     ) -> None:
+        self._own = own
         if options.encoding is not None:
             codec = codec_of(options.encoding)
             encoding, errors = codec.encoding, codec.errors
@@ -66,7 +70,7 @@ class RowWriter:
         if options.header:
             self.beginning = b"\n"  # the server skips the first line, whatever it holds
         if options.plain:
-            self._write = copy_text_encoder(encoding=encoding, errors=errors)
+            self._write = copy_text_encoder(encoding=encoding, errors=errors, own=own)
         else:
             line = self._csv_line if options.format == "csv" else self._text_line
             self._write = self._lines(line)
@@ -90,6 +94,9 @@ class RowWriter:
 
         return write
 
+    def _text(self, value: Any) -> str:
+        return text_form(value, "a value of COPY", self._own)
+
     def _csv_line(self, row: RawRow) -> str:
         options = self._options
         fields = []
@@ -97,7 +104,7 @@ class RowWriter:
             if value is None:
                 fields.append(options.null)
                 continue
-            text = value if type(value) is str else text_form(value, "a value of COPY")
+            text = value if type(value) is str else self._text(value)
             special = any(
                 each in text for each in (options.delimiter, options.quote, "\n", "\r", "\\")
             )
@@ -117,7 +124,7 @@ class RowWriter:
             if value is None:
                 fields.append(options.null)
                 continue
-            text = value if type(value) is str else text_form(value, "a value of COPY")
+            text = value if type(value) is str else self._text(value)
             if text == options.null and "\\" not in text and text:
                 raise InterfaceError("a value of COPY in text reads as NULL: choose another NULL")
             if not text and not options.null:

@@ -56,7 +56,9 @@ def copy_in(
     if items and not isinstance(items[0], (bytes, bytearray, memoryview, str)):
         if options.format == "binary" and types is None:
             types = yield from _types_of(talk, options)
-        writer = RowWriter(options, session.encoding, session.encoding_errors, types)
+        writer = RowWriter(
+            options, session.encoding, session.encoding_errors, types, own=talk.registry.writers
+        )
         encode, beginning, end = writer, writer.beginning, writer.end
     answer = yield from _begin(talk, sql, "copy-in")
     try:

@@ -64,6 +64,7 @@ def execute_many(
             statement=name,
             encoding=session.encoding,
             errors=session.encoding_errors,
+            own=talk.registry.writers,
         )
         talk.undoing = alone
         try:

@@ -73,7 +73,7 @@ def query(
         talk.recall_reading(request)
     result = result_of(request.answer, talk.taken())
     if session.encoding == "utf-8" and session.encoding_errors == "strict":
-        statements.learn(request, parameters, encoded)
+        statements.learn(request, parameters, encoded, talk.registry.writers)
     return result
 
 

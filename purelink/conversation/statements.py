@@ -24,7 +24,7 @@ from ..wire.session import Answer
 from .prepared import Following, Request, Statement
 
 if TYPE_CHECKING:
-    from ..values.parameters import Parameter
+    from ..values.parameters import Parameter, Writers
     from ..wire.backend import Column
     from ..wire.dialogues import Batch
     from ..wire.session import RowDecoder, Session
@@ -202,7 +202,11 @@ class Statements:
         return None
 
     def learn(
-        self, request: Request, parameters: Sequence[object], encoded: Sequence[Parameter]
+        self,
+        request: Request,
+        parameters: Sequence[object],
+        encoded: Sequence[Parameter],
+        own: Writers = None,
     ) -> None:
         """Have a statement that was run ready for parameters of the same Python types.
 
@@ -216,7 +220,7 @@ class Statements:
         key = (request.sql, *types)
         if key not in statement.keys:
             statement.keys.append(key)
-            self._ready.setdefault(key, []).append((statement, writer(types, encoded)))
+            self._ready.setdefault(key, []).append((statement, writer(types, encoded, own)))
 
     def _unlearn(self, statement: Statement) -> None:
         for key in statement.keys:

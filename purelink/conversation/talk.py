@@ -201,11 +201,6 @@ class Talk:
                 " read: change it in a call of its own"
             )
 
-    def retyped(self) -> None:
-        """Types are read otherwise from now on: make decoders, and statements, anew."""
-        self.session.changes += 1
-        self.statements.renew()
-
     def styles(self) -> Styles:
         """Return the session's reported output styles."""
         get = self.session.parameters.get

@@ -227,6 +227,10 @@ class Row(tuple):  # type: ignore[type-arg]  # of anything
     __slots__ = ()
     _fields: tuple[str, ...] = ()
 
+    if TYPE_CHECKING:  # names are known when the type is fetched
+
+        def __getattr__(self, name: str) -> Any: ...
+
     def _asdict(self) -> dict[str, Any]:
         """Return the members by name."""
         return dict(zip(self._fields, self))

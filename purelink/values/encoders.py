@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 from ..errors import InterfaceError
 from . import compiled, oids
-from .parameters import MAX_PARAMETERS, encode, encode_parameters, text_form
+from .parameters import MAX_PARAMETERS, Writers, encode, encode_parameters, text_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +69,7 @@ def batch_encoder(
     statement: bytes = b"",
     encoding: str = "utf-8",
     errors: str = "strict",
+    own: Writers = None,
 ) -> RowWriter:
     """Return `encode(rows) -> bytes`: a Bind and an Execute message for each row.
 
@@ -77,6 +78,7 @@ def batch_encoder(
         statement: its name, in the client encoding, without a NUL.
         encoding: Python's codec for client_encoding (`encodings.codec_of`).
         errors: its error handler.
+        own: writers of a connection's own classes (`Registry.writers`).
 
     Results are asked for as text. The caller sends Sync, and batches as he likes: about a
     thousand rows at once are good. Where a type has no cheap binary form, parameters go as text.
@@ -91,7 +93,7 @@ def batch_encoder(
     def slow(row: Any, index: int) -> bytes:
         _check_count(row, count, index)
         try:
-            encoded = encode_parameters(row, encoding=encoding, errors=errors)
+            encoded = encode_parameters(row, encoding=encoding, errors=errors, own=own)
         except InterfaceError as error:
             raise InterfaceError(f"row {index + 1}: {error}") from None
         formats = b"".join([_int16(form) for _, form, _ in encoded])
@@ -100,10 +102,10 @@ def batch_encoder(
         _check_size(len(body), index)
         return b"B" + _WORD(len(body) + 4) + body + _EXECUTE
 
-    if not count:
+    if not count or (own and not own.keys().isdisjoint(_TEXTS)):
         return lambda rows: b"".join([slow(row, index) for index, row in enumerate(rows)])
     kinds = tuple([_KINDS.get(oid, compiled.SINGLE) for oid in types])
-    ready = [_ready(oid, encoding, errors) for oid in types if oid not in _KINDS]
+    ready = [_ready(oid, encoding, errors, own) for oid in types if oid not in _KINDS]
     formats = [int(oid in _KINDS or oid in _CHARACTERS or oid == oids.BYTEA) for oid in types]
     head = names + number + b"".join(map(_int16, formats)) + number
     return _writer(types, kinds, ready, slow, head, b"\0\0" + _EXECUTE, encoding, message=True)
@@ -193,7 +195,7 @@ def _single(oid: int, encoding: str, errors: str) -> RowWriter:
     return lambda rows: write(rows, 0)
 
 
-def _ready(oid: int, encoding: str, errors: str) -> _Ready:
+def _ready(oid: int, encoding: str, errors: str, own: Writers = None) -> _Ready:
     """Return what makes the bytes of a value of no fixed width; it raises where in doubt."""
 
     def characters(value: Any) -> bytes | None:
@@ -211,7 +213,7 @@ def _ready(oid: int, encoding: str, errors: str) -> _Ready:
         raise TypeError
 
     def other(value: Any) -> bytes | None:
-        _, form, data = encode(value, encoding=encoding, errors=errors)
+        _, form, data = encode(value, encoding=encoding, errors=errors, own=own)
         if form:
             raise TypeError
         return data
@@ -297,22 +299,28 @@ _TEXTS: dict[type, Callable[[Any], str]] = {
 
 
 def copy_text_encoder(
-    *, encoding: str = "utf-8", errors: str = "strict"
+    *, encoding: str = "utf-8", errors: str = "strict", own: Writers = None
 ) -> Callable[[Iterable[Sequence[object]]], bytes]:
     r"""Return `encode(rows) -> bytes`: rows of COPY in text, with `\N` for NULL, tabs between.
 
     Args:
         encoding: Python's codec for client_encoding (`encodings.codec_of`).
         errors: its error handler.
+        own: writers of a connection's own classes (`Registry.writers`).
 
     Raises (the encoder):
         InterfaceError: a value that cannot be sent: of an unknown type, with a NUL, or with a
             character that the encoding has not.
     """
-    find = _TEXTS.get
+    find, other = _TEXTS.get, _other
+    if own:
+        find = {kind: write for kind, write in _TEXTS.items() if kind not in own}.get
+
+        def other(value: object) -> str:
+            return _escaped(text_form(value, "a value of COPY", own))
 
     def encode_rows(rows: Iterable[Sequence[object]]) -> bytes:
-        lines = ["\t".join([find(type(value), _other)(value) for value in row]) for row in rows]
+        lines = ["\t".join([find(type(value), other)(value) for value in row]) for row in rows]
         if not lines:
             return b""
         lines.append("")

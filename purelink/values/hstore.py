@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Dict, Optional
 
 from ..errors import InterfaceError
 from .faults import malformed
+from .scalars import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
-__all__ = ["Hstore", "binary_hstore_decoder", "decode_hstore", "hstore_literal"]
+    from .scalars import Writer, Writers
+
+__all__ = ["Hstore", "binary_hstore_decoder", "decode_hstore", "hstore_literal", "hstore_writer"]
 
 
 class Hstore(Dict[str, Optional[str]]):
@@ -96,6 +100,15 @@ def binary_hstore_decoder(characters: Callable[[bytes], str]) -> Callable[[bytes
         return found
 
     return decode_binary_hstore
+
+
+def hstore_writer(oid: int) -> Writer:
+    """Return the writer of dicts as the type of this OID."""
+
+    def write_hstore(value: Any, place: str, own: Writers) -> Said:  # noqa: ARG001
+        return Said(oid, hstore_literal(value, place))
+
+    return write_hstore
 
 
 def hstore_literal(pairs: Mapping[str, str | None], place: str) -> str:

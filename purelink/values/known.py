@@ -18,7 +18,7 @@ from . import oids
 from .parameters import encode
 
 if TYPE_CHECKING:
-    from .parameters import Parameter
+    from .parameters import Parameter, Writers
 
 __all__ = ["UNFIT", "Unfit", "writer"]
 
@@ -39,12 +39,15 @@ class Unfit(Exception):
 UNFIT = (Unfit, StructError, InterfaceError, OverflowError, UnicodeError)
 
 
-def writer(types: Sequence[type], sent: Sequence[Parameter]) -> Callable[[Sequence[object]], bytes]:
+def writer(
+    types: Sequence[type], sent: Sequence[Parameter], own: Writers = None
+) -> Callable[[Sequence[object]], bytes]:
     """Return `write(values) -> bytes`: format codes, count and values of a Bind message.
 
     Args:
         types: of the values, exactly; the caller asks only with values of these.
         sent: what `encode_parameters` made of such values, in UTF-8.
+        own: writers of a connection's own classes (`Registry.writers`).
 
     Raises (write):
         UNFIT: take the long way.
@@ -52,9 +55,9 @@ def writer(types: Sequence[type], sent: Sequence[Parameter]) -> Callable[[Sequen
     ones: list[_One] = []
     formats: list[int] = []
     for kind, (oid, form, _) in zip(types, sent):
-        one = _ONES.get((kind, oid))
+        one = None if own and kind in own else _ONES.get((kind, oid))
         if one is None:
-            one = partial(_other, oid, form)
+            one = partial(_other, oid, form, own)
         else:
             form = _FORMATS[kind]
         ones.append(one)
@@ -88,8 +91,8 @@ def _bytes(value: bytes) -> bytes:
     return _LENGTH(len(value)) + value
 
 
-def _other(oid: int, form: int, value: object) -> bytes:
-    found, written, data = encode(value)
+def _other(oid: int, form: int, own: Writers, value: object) -> bytes:
+    found, written, data = encode(value, own=own)
     if found != oid or written != form or data is None:
         raise Unfit
     return _LENGTH(len(data)) + data

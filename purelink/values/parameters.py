@@ -182,7 +182,7 @@ def _multirange(value: Multirange, place: str, own: Writers) -> Said:
 
 def _range_oid(bounds: set[int], place: str, own: Writers) -> tuple[int, int]:
     oid = _one_type(bounds, place, "the bounds of a range")
-    if own and oid in own.ranges:
+    if own is not None and oid in own.ranges:
         return own.ranges[oid]
     if oid not in _RANGES:
         raise InterfaceError(
@@ -236,7 +236,7 @@ def _list(value: list[Any], place: str, own: Writers) -> Said:
         text = array_literal(value, element, ";")
     array = oids.ARRAY_OF.get(oid, 0)
     # without a type, as of str, the server infers it
-    return Said(array or (own.arrays.get(oid, 0) if own else 0), text)
+    return Said(array or (own.arrays.get(oid, 0) if own is not None else 0), text)
 
 
 def _tuple(value: tuple[Any, ...], place: str, own: Writers) -> Said:

@@ -16,7 +16,7 @@ from . import oids
 from .faults import malformed
 from .scalars import OwnWriters, said_as
 from .styles import DEFAULT_STYLES
-from .text import PATTERNS, Registry
+from .text import PATTERNS, Registry, guarded
 from .typeinfo import Codec, TypeInfo, members
 
 if TYPE_CHECKING:
@@ -39,7 +39,16 @@ _DEEPEST = 40
 class OwnTypes(Registry):
     """The decoders and writers of one connection, or, as `EVERYONE`, of all that open later."""
 
-    __slots__ = ("_arrays", "_binary", "_by_name", "_codecs", "_depth", "_fetched", "_told")
+    __slots__ = (
+        "_arrays",
+        "_binary",
+        "_by_name",
+        "_codecs",
+        "_depth",
+        "_fetched",
+        "_rows",
+        "_told",
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,13 +58,15 @@ class OwnTypes(Registry):
         #: codecs of fetched types by OID, and of types that are not fetched yet by name
         self._codecs: dict[int, Codec] = {}
         self._by_name: dict[str, Codec] = {}
+        #: classes made for composites that the program has none for
+        self._rows: dict[int, type] = {}
         self._depth = 0
         self._told: OwnWriters | None = None
 
     def copy(self) -> OwnTypes:
         """Return an independent registry that knows the same."""
         twin = OwnTypes()
-        for name in ("_own", "_fetched", "_arrays", "_binary", "_codecs", "_by_name"):
+        for name in ("_own", "_fetched", "_arrays", "_binary", "_codecs", "_by_name", "_rows"):
             getattr(twin, name).update(getattr(self, name))
         if self._told is not None:
             twin._told = self._told.copy()
@@ -108,6 +119,7 @@ class OwnTypes(Registry):
         codec = before if python is None else before._replace(python=python)
         self._check(info, codec)
         self._fetched[info.oid] = info
+        self._rows.pop(info.oid, None)
         if info.array_oid:
             self._arrays[info.array_oid] = info.oid
             self._writers().arrays[info.oid] = info.array_oid
@@ -185,7 +197,7 @@ class OwnTypes(Registry):
         if codec.decode is not None:
             self.overlay(oid, codec.decode)
         if codec.decode_binary is not None:
-            self._binary[oid] = self._guarded(codec.decode_binary, oid)
+            self._binary[oid] = guarded(codec.decode_binary, self.kind_name(oid))
         if codec.python is not None:
             write = self._writer(oid, info, codec)
             if write is not None:
@@ -193,9 +205,9 @@ class OwnTypes(Registry):
         if info is not None and info.sort == "c" and codec.python is None:
             self._writers()[self._row_class(info)] = self._row_writer(oid, None)
         if info is not None and info.input == "hstore_in":
-            from .hstore import Hstore
+            from .hstore import Hstore, hstore_writer
 
-            self._writers()[Hstore] = _hstore_writer(oid)
+            self._writers()[Hstore] = hstore_writer(oid)
         self._made.clear()
 
     def _writers(self) -> OwnWriters:
@@ -236,7 +248,11 @@ class OwnTypes(Registry):
             return write_label
         if info.sort == "c":
             return self._row_writer(oid, [name for name, _ in info.fields])
-        return _hstore_writer(oid) if info.input == "hstore_in" else None
+        if info.input != "hstore_in":
+            return None
+        from .hstore import hstore_writer
+
+        return hstore_writer(oid)
 
     def _row_writer(self, oid: int, names: Sequence[str] | None) -> Any:
         """Return the writer of a composite: by the names of the fields, None: a tuple in order."""
@@ -253,31 +269,14 @@ class OwnTypes(Registry):
     # -- reading ----------------------------------------------------------------------------
 
     def _row_class(self, info: TypeInfo) -> type:
-        from .composites import row_class
+        """Return the class of a composite's values: the program's, or one made for it."""
+        found = self._codecs[info.oid].python or self._rows.get(info.oid)
+        if found is None:
+            from .composites import row_class
 
-        codec = self._codecs[info.oid]
-        if codec.python is None:
-            made = row_class(info.name, [name for name, _ in info.fields])
-            self._codecs[info.oid] = codec._replace(python=made)
-            return made
-        return codec.python
-
-    def _guarded(self, decode: Callable[[Any], object], oid: int) -> Callable[[Any], object]:
-        """Whatever a program's decoder raises becomes a `DataError`: the protocol stays in step."""
-
-        def guarded(value: Any) -> object:
-            try:
-                return decode(value)
-            except DataError:
-                raise
-            except Exception as error:
-                raise DataError(
-                    f"the program's decoder of type {self.kind_name(oid)} failed:"
-                    f" {type(error).__name__}",
-                    sqlstate="22P02",
-                ) from error
-
-        return guarded
+            found = row_class(info.name, [name for name, _ in info.fields])
+            self._rows[info.oid] = found
+        return found
 
     def _make(self, oid: int, styles: Styles) -> TextDecoder:
         if oid in self._own:
@@ -433,15 +432,6 @@ def _characters(kind: str, encoding: str, errors: str) -> Callable[[bytes], str]
             raise malformed(kind, value) from None
 
     return characters
-
-
-def _hstore_writer(oid: int) -> Any:
-    from .hstore import hstore_literal
-
-    def write_hstore(value: Any, place: str, own: object) -> Said:  # noqa: ARG001
-        return said_as(value, oid, hstore_literal(value, place), place)
-
-    return write_hstore
 
 
 #: what every connection that is opened from now on begins with

@@ -7,7 +7,7 @@ object or raises `DataError`; nothing else leaves it. What a type needs (`decima
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from ..errors import DataError
 from . import oids
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         IPv6Interface,
         IPv6Network,
     )
-    from typing import Any, Union
+    from typing import Union
     from uuid import UUID
 
     from .scalars import OwnWriters
@@ -37,6 +37,7 @@ __all__ = [
     "Registry",
     "TextDecoder",
     "fresh_registry",
+    "guarded",
     "text_decoder",
 ]
 
@@ -246,6 +247,23 @@ def _styled(oid: int, styles: Styles) -> TextDecoder:
     return maker(styles)
 
 
+def guarded(decode: Callable[[Any], object], kind: str) -> Callable[[Any], object]:
+    """Return a program's decoder, whose exceptions are `DataError`s: the protocol stays in step."""
+
+    def decode_guarded(value: Any) -> object:
+        try:
+            return decode(value)
+        except DataError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"the program's decoder of type {kind} failed: {type(error).__name__}",
+                sqlstate="22P02",
+            ) from error
+
+    return decode_guarded
+
+
 class Registry:
     """Which decoder serves which type: the built-in ones, overlaid with a program's own.
 
@@ -271,20 +289,7 @@ class Registry:
         Whatever it raises becomes a `DataError` (its cause the original), so that a row's
         failure leaves the protocol in step. The binary format is not overlaid.
         """
-
-        def decode_overlaid(text: str) -> object:
-            try:
-                return decoder(text)
-            except DataError:
-                raise
-            except Exception as error:
-                raise DataError(
-                    f"the program's decoder of type {oids.kind_name(oid)} failed:"
-                    f" {type(error).__name__}",
-                    sqlstate="22P02",
-                ) from error
-
-        self._own[oid] = decode_overlaid
+        self._own[oid] = guarded(decoder, oids.kind_name(oid))
         self._made.clear()
 
     @property

@@ -107,7 +107,7 @@ def test_a_composite_as_a_row(fresh: Connection) -> None:
     assert [name for name, _ in info.fields] == ["street", "number", "from", "class"]
     value = both(fresh, "row('Rue \"x\", 1', 3, '2024-01-02', 'ok')::addr")
     assert isinstance(value, Row)
-    assert value == ('Rue "x", 1', 3, date(2024, 1, 2), "ok")
+    assert tuple(value) == ('Rue "x", 1', 3, date(2024, 1, 2), "ok")
     assert (value.street, value.number) == (value[0], 3)
     assert value._asdict()["class"] == "ok"
     assert fresh.query("select $1", value).scalar() == value
@@ -153,7 +153,7 @@ def test_a_table_s_rows_as_dataclasses(fresh: Connection) -> None:
         InterfaceError, match="Addr has no field for id, name of the composite type"
     ):
         fresh.types.fetch("item", Addr)
-    with pytest.raises(InterfaceError, match="is no class for the composite type kinds.item"):
+    with pytest.raises(InterfaceError, match=r"is no class for the composite type kinds\.item"):
         fresh.types.fetch("item", dict)
     assert fresh.query("select 1").scalar() == 1
     with pytest.raises(InterfaceError, match="fetch the composite type with it first"):
@@ -188,11 +188,11 @@ def test_hostile_names(fresh: Connection) -> None:
 
 
 def test_enums(fresh: Connection) -> None:
-    assert both(fresh, "'sad'::mood") == "sad"
+    assert fresh.query("select 'sad'::mood").scalar() == "sad"
     fresh.types.fetch("mood", Mood)
     assert both(fresh, "array['sad', 'ok', null]::mood[]") == [Mood.sad, Mood.ok, None]
     assert fresh.query("select $1, $2", Mood.ok, [Mood.sad, None])[0] == (Mood.ok, [Mood.sad, None])
-    with pytest.raises(DataError, match="no member for a label of kinds.mood"):
+    with pytest.raises(DataError, match=r"no member for a label of kinds\.mood"):
         fresh.query("select 'o''clock \"\\'::mood")
     with pytest.raises(InterfaceError, match="has no label for"):
         fresh.query("select $1", Mood.odd)
@@ -201,7 +201,7 @@ def test_enums(fresh: Connection) -> None:
     fresh.types.fetch("mood", Spelled)
     assert both(fresh, "'o''clock \"\\'::mood") is Spelled.CLOCK
     assert fresh.query("select $1::text", Spelled.CLOCK).scalar() == "o'clock \"\\"
-    with pytest.raises(InterfaceError, match="is no enum.Enum"):
+    with pytest.raises(InterfaceError, match=r"is no enum\.Enum"):
         fresh.types.fetch("mood", Item)
 
 
@@ -239,7 +239,7 @@ def test_hstore(fresh: Connection) -> None:
     except purelink.DatabaseError as error:
         pytest.skip(f"no hstore here: {error}")
     fresh.types.fetch("hstore")
-    expression = r"""'"a"=>"1", "b"=>NULL, "c \\"d"=>"e\\\\, =>", ""=>"x"'::hstore"""
+    expression = r"""'"a"=>"1", "b"=>NULL, "c \"d"=>"e\\, =>", ""=>"x"'::hstore"""
     value = both(fresh, expression)
     assert value == {"a": "1", "b": None, 'c "d': "e\\, =>", "": "x"}
     assert type(value) is Hstore
@@ -247,7 +247,7 @@ def test_hstore(fresh: Connection) -> None:
     assert both(fresh, "array[''::hstore, null]") == [{}, None]
     assert fresh.query("select $1", [value]).scalar() == [value]
     with pytest.raises(InterfaceError, match="keys are str, values str or None"):
-        fresh.query("select $1", Hstore(a=1))  # type: ignore[arg-type]
+        fresh.query("select $1", Hstore(a=1))  # type: ignore[call-overload]
     fresh.types.fetch("hstore", dict)
     assert type(fresh.query("select $1", {"k": "v"}).scalar()) is dict
 
@@ -324,7 +324,7 @@ def test_what_a_codec_may_not(fresh: Connection) -> None:
     with pytest.raises(InterfaceError, match="writer of Cents failed: ZeroDivisionError"):
         fresh.query("select $1", Cents(1))
     with pytest.raises(InterfaceError, match="fetch it first"):
-        fresh.types.register("mood", Mood)
+        fresh.types.register("no_such", Mood)
     with pytest.raises(InterfaceError, match="encode needs python"):
         fresh.types.register("text", encode=str)
     with pytest.raises(InterfaceError, match="a class alone says nothing about type"):
@@ -361,8 +361,8 @@ def test_no_transaction_is_begun(server: AnyServer, link: Connection) -> None:
             connection.types.fetch("nowhere")
         assert connection.transaction_status == "in failed transaction"
         connection.rollback()
-        with connection.stream("select generate_series(1, 5)") as stream:
-            assert len(stream.fetch()) == 5
+        with connection.stream("select generate_series(1, 5)", chunk=2) as stream:
+            assert len(stream.fetch()) == 2
             with pytest.raises(purelink.LocalProtocolError):
                 connection.types.fetch("kinds.addr")
 
@@ -383,7 +383,7 @@ def test_on_the_other_face(server: AnyServer, link: Connection) -> None:
 
 
 def test_executemany_and_copy_write_them_too(fresh: Connection) -> None:
-    fresh.types.fetch("addr", Address) if False else fresh.types.fetch("item", Item)
+    fresh.types.fetch("item", Item)
     fresh.types.fetch("mood", Mood)
     fresh.query("create temp table kept (n int, thing item, mood mood, moods mood[])")
     rows = [(n, Item("x\ty", n), Mood.ok, [Mood.sad, None]) for n in range(5)]
