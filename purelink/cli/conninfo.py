@@ -25,6 +25,14 @@ __all__ = ["check_numbers", "main"]
 
 # looked at where keepalives is on, and only on TCP
 _KEEPALIVE = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
+EPILOG = """\
+examples:
+  purelink conninfo 'host=db1,db2 target_session_attrs=primary'
+  purelink conninfo --all service=shop
+  purelink conninfo --check --json "$DATABASE_URL"
+  echo "$DATABASE_URL" | purelink conninfo -
+
+exit codes: 0 good, 2 the string is wrong"""
 _WRONG = 2  # the exit status of argparse for a wrong command line, too
 
 
@@ -63,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="purelink conninfo",
         description="Show what a connection string comes to here, and where each value is from.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "string", metavar="STRING", help="a connection string, or - to read it from stdin"

@@ -37,7 +37,9 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="purelink demo",
         description="Play dblink's example session on a real PostgreSQL server.",
-        epilog="example: purelink demo --dsn 'host=localhost user=postgres password=…'",
+        epilog="examples:\n  purelink demo\n  purelink demo --dsn 'host=localhost user=postgres"
+        " password=…'\n\nexit codes: 0 all went as it should, 1 it did not, 130 interrupted",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--dsn",

@@ -5,18 +5,23 @@ Floor 6. The lines are PQtrace's, secrets masked; they go to stdout, an error of
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from ..connection import connect
-from ..errors import ConninfoError, Error
+from ..errors import Error
 from ..face import tracing
+from .options import FAILED, CommandFailed, Parser, Voice, add_connection, add_speech, opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
+
+EXAMPLES = [
+    "purelink trace 'select 1'",
+    "purelink trace -d 'host=db1 dbname=postgres sslmode=disable' --timestamps",
+    "purelink trace --regress 'begin' 'select 1/0' 'rollback' > wire.trace",
+]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,44 +31,41 @@ def main(argv: Sequence[str]) -> int:
         argv: what follows `purelink trace`.
 
     Returns:
-        0; 1 if the connection or a statement failed; 2 if the connection string is wrong.
+        0; 1 if a statement failed; 2 if there is no connection or the string is wrong.
     """
     options = _parser().parse_args(argv)
     written = tracing(sys.stdout, timestamps=options.timestamps, regress=options.regress)
+    voice = Voice(colour=options.color)
     code = 0
     try:
-        connection = connect(options.dsn, autocommit=True, trace=written)
-    except ConninfoError as error:
-        print(f"purelink: {error}", file=sys.stderr)
-        return 2
-    except Error as error:
-        print(f"purelink: {error}", file=sys.stderr)
-        return 1
+        connection = opened(options, voice, trace=written)
+    except CommandFailed as failed:
+        return failed.code
     try:
         for sql in options.sql:
             try:
                 connection.script(sql)
             except Error as error:
-                print(f"purelink: {error}", file=sys.stderr)
-                code = 1
+                voice.error(error, sql)
+                code = FAILED
     finally:
         connection.close()
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="purelink trace",
-        description="Show every message of a session, from the first one on, as PQtrace does.",
+def _parser() -> Parser:
+    parser = Parser(
+        "trace",
+        "Show every message of a session, from the first one on, as PQtrace does.",
+        EXAMPLES,
     )
     parser.add_argument(
         "sql", metavar="SQL", nargs="*", help="run by the simple protocol, one after the other"
-    )
-    parser.add_argument(
-        "--dsn", default="", metavar="STRING", help="a connection string (default: PGHOST …)"
     )
     parser.add_argument("--timestamps", action="store_true", help="begin each line with the time")
     parser.add_argument(
         "--regress", action="store_true", help="leave out what differs from run to run"
     )
+    add_speech(parser)
+    add_connection(parser)
     return parser

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from purelink.cli import COMMANDS
 from tests.real.cli import Shell
 
 if TYPE_CHECKING:
@@ -325,7 +326,7 @@ def test_a_variable_of_the_application_name(shell: Shell) -> None:
     assert shell("query", "-tA", "show application_name").out == "purelink\n"
 
 
-@pytest.mark.parametrize("command", ["query", "exec", "copy", "listen", "ping", "bench"])
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_help_has_examples_and_exit_codes(shell: Shell, command: str) -> None:
     said = shell(command, "--help")
     assert said.code == 0

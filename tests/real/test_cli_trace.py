@@ -32,7 +32,7 @@ def test_timestamps_and_an_error(server: AnyServer, capsys: pytest.CaptureFixtur
 
 
 def test_no_connection(server: AnyServer, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["trace", "--dsn", f"{server.dsn} dbname=none"]) == 1
+    assert main(["trace", "--dsn", f"{server.dsn} dbname=none"]) == 2
     out, err = capsys.readouterr()
     assert "ErrorResponse" in out
     assert 'database "none" does not exist' in err

@@ -31,6 +31,9 @@ def text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+PYPROJECT = text("pyproject.toml")
+
+
 def version() -> str:
     found = re.search(r'^__version__ = "([^"]+)"$', text("purelink/_version.py"), re.MULTILINE)
     assert found
@@ -49,6 +52,30 @@ def test_the_version_stands_in_one_place() -> None:
 
 def test_the_version_is_a_public_one() -> None:
     assert re.fullmatch(r"\d+(\.\d+)+((a|b|rc)\d+)?(\.dev\d+)?", version())
+
+
+def test_the_changelog_tells_of_the_version_or_what_comes() -> None:
+    sections = re.findall(r"^## \[([^\]]+)\]", text("CHANGELOG.md"), re.MULTILINE)
+    assert sections[0] == "Unreleased"
+    assert len(sections) == 1 or sections[1] == version()
+
+
+def test_the_sdist_holds_what_its_tests_need() -> None:
+    found = re.search(
+        r"^\[tool\.hatch\.build\.targets\.sdist\]\ninclude = (\[.*?\])",
+        PYPROJECT,
+        re.MULTILINE | re.DOTALL,
+    )
+    assert found
+    included = set(re.findall(r'"([^"]+)"', found[1]))
+    assert all((ROOT / name).exists() for name in included)
+    made = {".git", ".venv", "dist", "site", "build", "htmlcov", "__pycache__"}
+    there = {
+        path.name
+        for path in ROOT.iterdir()
+        if path.name not in made and not path.name.startswith(".") and path.suffix != ".egg-info"
+    }
+    assert there - included <= {"pyproject.toml", "PKG-INFO"}
 
 
 def test_licence_and_papers_are_there() -> None:
