@@ -242,6 +242,8 @@ class Connection(CursorMethods[Row]):
         if self._owner == me or forks() != self._forks:
             return self.run(self._talk.query(sql, parameters))  # which says what is wrong
         with self._lock:
+            # Refused here, not below: what has the connection to itself goes on undisturbed.
+            self._talk.admit(None)
             try:
                 self._owner = me
                 short, pump = self._talk.short, self._pump

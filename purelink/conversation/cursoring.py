@@ -92,8 +92,37 @@ class Cursoring(Generic[Row]):
             f"a query must be str, bytes, or made by purelink.sql, not {type(query).__name__}"
         )
 
-    def executing(self, query: object, parameters: Parameters | None) -> Dialogue[None]:
+    def asked(
+        self, query: object, parameters: Parameters | None
+    ) -> tuple[str, Sequence[Any]] | None:
+        """Return what to `ask` the connection, the short way; None: it must be `executing`.
+
+        Raises: as `executing`, but for the server's.
+        """
+        self._open()
+        self._result = self._rows = self._handle = None
+        talk = self._talk
+        text, values = found = self._bound(query, parameters)
+        if talk.pipelining is not None or (
+            not values and ";" in text and text not in talk.statements
+        ):
+            return None
+        return found
+
+    def answered(self, result: Result) -> None:
+        """Take the one result of what was `asked`."""
+        self._results = [result]
+        self._place = self._at = 0
+        self._made = None
+        self._result, self._rows = result, result.rows
+
+    def executing(
+        self, query: object, parameters: Parameters | None, prepare: bool | None = None
+    ) -> Dialogue[None]:
         """Run a statement, or queue it in an open pipeline.
+
+        Args:
+            prepare: as `querying.query` takes it; a pipeline goes by its own rule.
 
         Raises: as `Talk.query`. ProgrammingError: the parameters are not what the text asks for.
         """
@@ -106,9 +135,7 @@ class Cursoring(Generic[Row]):
         elif not values and text not in talk.statements and querying.several(text):
             self._take((yield from talk.script(text)))
         else:
-            result = yield from talk.query(text, values)
-            self._results = [result]
-            self._result, self._rows = result, result.rows
+            self.answered((yield from querying.query(talk, text, values, prepare=prepare)))
 
     def executing_many(self, query: object, rows: Any, *, returning: bool) -> Dialogue[None]:
         """Run a statement once for each of `rows`, pipelined. Raises: as `executing`."""
@@ -253,11 +280,12 @@ class Cursoring(Generic[Row]):
 
     def _one(self) -> Row | None:
         make = self._maker()
-        rows, at = self._rows, self._at
-        if at >= len(rows):  # type: ignore[arg-type]  # _maker has refused None
+        at = self._at
+        try:
+            row = self._rows[at]  # type: ignore[index]  # _maker has refused None
+        except IndexError:
             return None
         self._at = at + 1
-        row = rows[at]  # type: ignore[index]
         return row if make is None else make(row)  # type: ignore[return-value]
 
     def _next(self) -> Row:

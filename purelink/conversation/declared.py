@@ -62,6 +62,10 @@ class Declaring(Cursoring[Row]):
         self._before = 0
         self._exhausted = False
 
+    def asked(self, query: object, parameters: Parameters | None) -> None:  # noqa: ARG002
+        """Return None: there is no short way."""
+        return
+
     def executing(
         self, query: object, parameters: Parameters | None, prepare: bool | None = None
     ) -> Dialogue[None]:

@@ -27,10 +27,12 @@ def query(
     parameters: Sequence[object] = (),
     request: Request | None = None,
     heard: bytes = b"",
+    prepare: bool | None = None,
 ) -> Dialogue[Result]:
     """As `Talk.query`.
 
     Args:
+        prepare: True: at once; False: not at all; None: from the second use on.
         request: it was sent already, as this; heard: what has come of the answer (`short`).
     """
     session, statements = talk.session, talk.statements
@@ -43,7 +45,10 @@ def query(
         errors=session.encoding_errors,
         own=talk.registry.writers,
     )
-    for unnamed in (False, False, True):
+    if prepare:
+        statements.expect(sql)
+    never = prepare is False
+    for unnamed in (never, never, True):
         at_stake = session.transaction_status != "I"
         changes = session.changes
         data = b""

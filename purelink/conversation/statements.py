@@ -13,6 +13,7 @@ forgotten, and the query told again where no transaction is at stake, else `Stal
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from itertools import count
 from typing import TYPE_CHECKING, Callable, Iterable, Sequence
@@ -43,6 +44,11 @@ KEYS_AT_MOST = 16
 LOSSES_AT_MOST = 3
 
 _NUMBERS = count(1)
+#: What is never prepared: the columns are another cursor's, another statement's, each time, and for
+#: these the server does not guard them.
+_SHIFTY = re.compile(
+    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:fetch|execute)\b", re.IGNORECASE | re.DOTALL
+)
 #: What a statement says that takes prepared statements away with it.
 _FORGETFUL = frozenset({"DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL"})
 
@@ -107,6 +113,11 @@ class Statements:
             self._seen[sql] = columns
             if len(self._seen) > self.size:
                 self._seen.popitem(last=False)
+
+    def expect(self, sql: str) -> None:
+        """Have a text prepared when it is used for the first time."""
+        if sql not in self._seen:
+            self.note(sql, None)
 
     def close_evicted(self, batch: Batch) -> None:
         """Add to a batch the Close of what was evicted since the last one."""
@@ -249,7 +260,7 @@ class Statements:
         if variants is not None:
             return len(variants) < VARIANTS_AT_MOST
         if sql in self._seen:
-            return True
+            return _SHIFTY.match(sql) is None
         self.note(sql, None)
         return False
 

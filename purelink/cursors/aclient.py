@@ -43,10 +43,20 @@ class AsyncCursor(Cursoring[Row]):
         return self._connection
 
     async def execute(
-        self, query: Any, params: Parameters | None = None, *, timeout: float | None = None
+        self,
+        query: Any,
+        params: Parameters | None = None,
+        *,
+        prepare: bool | None = None,
+        timeout: float | None = None,
     ) -> Self:
         """As `Cursor.execute`."""
-        await self._run(self.executing(query, params), timeout)
+        quick = prepare is None and timeout is None
+        asked = self.asked(query, params) if quick else None
+        if asked is not None:
+            self.answered(await self._connection.ask(*asked))
+        else:
+            await self._run(self.executing(query, params, prepare), timeout)
         return self
 
     async def executemany(

@@ -110,10 +110,15 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
         return self.cursor_factory(self, row_factory=factory)  # type: ignore[no-any-return]
 
     async def execute(
-        self, query: Any, params: Parameters | None = None, *, timeout: float | None = None
+        self,
+        query: Any,
+        params: Parameters | None = None,
+        *,
+        prepare: bool | None = None,
+        timeout: float | None = None,
     ) -> AsyncCursor[Row]:
         """As `Connection.execute`."""
-        return await self.cursor().execute(query, params, timeout=timeout)
+        return await self.cursor().execute(query, params, prepare=prepare, timeout=timeout)
 
     # -- transactions -----------------------------------------------------------------------
 

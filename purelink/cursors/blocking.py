@@ -119,13 +119,18 @@ class CursorMethods(CursorFace, Generic[Row]):
         return self.cursor_factory(self, row_factory=factory)  # type: ignore[no-any-return]
 
     def execute(
-        self, query: Any, params: Parameters | None = None, *, timeout: float | None = None
+        self,
+        query: Any,
+        params: Parameters | None = None,
+        *,
+        prepare: bool | None = None,
+        timeout: float | None = None,
     ) -> Cursor[Row]:
         """Run a statement with `%s` or `%(name)s` parameters in a new cursor, and return that.
 
         Arguments and errors as `Cursor.execute`.
         """
-        return self.cursor().execute(query, params, timeout=timeout)
+        return self.cursor().execute(query, params, prepare=prepare, timeout=timeout)
 
     # -- transactions -----------------------------------------------------------------------
 

@@ -40,7 +40,12 @@ class Cursor(Cursoring[Row]):
         return self._connection
 
     def execute(
-        self, query: Any, params: Parameters | None = None, *, timeout: float | None = None
+        self,
+        query: Any,
+        params: Parameters | None = None,
+        *,
+        prepare: bool | None = None,
+        timeout: float | None = None,
     ) -> Self:
         """Run a statement with `%s` or `%(name)s` parameters; return the cursor itself.
 
@@ -49,6 +54,7 @@ class Cursor(Cursoring[Row]):
 
         Args:
             query: str, bytes, or made by `purelink.sql`.
+            prepare: True: prepare the statement at once; False: don't; None: at its second use.
             timeout: seconds; when it runs out the statement is cancelled.
 
         Raises:
@@ -57,7 +63,12 @@ class Cursor(Cursoring[Row]):
             DatabaseError: the server's error, of its SQLSTATE's own class (`purelink.errors`).
             ConnectionLost, RemoteProtocolError, Timeout: as `Connection.query`.
         """
-        self._run(self.executing(query, params), timeout)
+        quick = prepare is None and timeout is None
+        asked = self.asked(query, params) if quick else None
+        if asked is not None:
+            self.answered(self._connection.ask(*asked))
+        else:
+            self._run(self.executing(query, params, prepare), timeout)
         return self
 
     def executemany(

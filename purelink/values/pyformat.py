@@ -102,7 +102,7 @@ def bound(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> tuple[str,
     Raises:
         ProgrammingError: a placeholder is malformed; the parameters are not what they ask for.
     """
-    text, count, names = placed(sql)
+    text, count, names = _kept(sql) if len(sql) <= TEXT_AT_MOST else _placed(sql)
     kind = type(parameters)
     if names is None and (kind is tuple or kind is list) and len(parameters) == count:
         return text, parameters  # type: ignore[return-value]  # no mapping: by its very type

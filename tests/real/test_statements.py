@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from purelink.errors import DataError, OperationalError, ProgrammingError, StaleStatement
+from purelink.errors import (
+    DataError,
+    InvalidSqlStatementName,
+    OperationalError,
+    ProgrammingError,
+    StaleStatement,
+)
 
 if TYPE_CHECKING:
     from tests.both import Door
@@ -206,7 +212,7 @@ def test_errors_while_preparing_leave_nothing(connection: Any) -> None:
     for _ in range(3):
         with pytest.raises(ProgrammingError) as own:
             connection.query("select pg_temp.own()")
-        assert type(own.value) is ProgrammingError
+        assert type(own.value) is InvalidSqlStatementName
 
 
 def test_settings_change_the_decoder(connection: Any) -> None:
@@ -229,3 +235,23 @@ def test_a_timeout_while_preparing(connection: Any) -> None:
     for _ in range(3):
         connection.query("select pg_sleep($1)", 0)
     assert len(names(connection)) == 1  # the one that was left early is closed
+
+
+@pytest.mark.parametrize("sql", ["fetch 1 from c", "/* x */ -- y\n FETCH 1 FROM c"])
+def test_fetch_is_of_whatever_cursor_there_is(door: Door, sql: str) -> None:
+    # The server would not notice that a prepared FETCH gives other columns than it did.
+    connection = door.connect(autocommit=False)
+    for query, expected in (
+        ("select 1", (1,)),
+        ("select '7'::text", ("7",)),
+        ("select 'x'::text, 2", ("x", 2)),
+    ):
+        for _ in range(2):
+            connection.query(f"declare c cursor for {query}")
+            assert connection.query(sql).rows == [expected]
+            connection.rollback()
+    for query, expected in (("select 1", (1,)), ("select '7'::text, 2", ("7", 2))):
+        connection.query(f"prepare p as {query}")
+        for _ in range(3):
+            assert connection.query("execute p").rows == [expected]
+        connection.script("deallocate p")

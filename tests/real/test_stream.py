@@ -184,3 +184,13 @@ def test_memory_is_bounded(server: AnyServer) -> None:
     count, grown = map(int, done.stdout.split())
     assert count == 300_000
     assert grown < 10_000  # kB
+
+
+def test_who_is_refused_does_not_disturb(connection: Any) -> None:
+    with connection.stream("select generate_series(1, 5000)", chunk=10) as stream:
+        rows = iter(stream)
+        assert next(rows) == (1,)
+        for _ in range(3):
+            with pytest.raises(LocalProtocolError):
+                connection.query("select 1")
+        assert len(list(rows)) == 4999
