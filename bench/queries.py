@@ -6,7 +6,7 @@ of the rounds counts, and of the ratios within a round. A driver that is not ins
 way for a workload, shows a dash. It prints a table in markdown:
 
     python -m bench.queries [--quick] [--rounds N] [--only WORKLOAD …] [--drivers NAME …]
-        [--socket] [--cpu] [--json FILE]
+        [--socket] [--cpu] [--python PATH] [--json FILE]
 
 On a machine with other work to do `--cpu` is steadier: the driver's own CPU time, without what the
 server took and without waiting.
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -91,10 +90,10 @@ SELECT pg_reload_conf();
 class Worker:
     """One driver's process."""
 
-    def __init__(self, name: str, dsn: str, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, dsn: str, environment: dict[str, str], python: str) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", name, dsn],
+            [python, "-m", "bench.worker", name, dsn],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **environment},
@@ -201,6 +200,13 @@ def installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
+def version_of(python: str) -> str:
+    """Return an interpreter's name and version: "CPython 3.11.7"."""
+    code = "import platform as p; print(p.python_implementation(), p.python_version())"
+    found = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    return found.stdout.strip()
+
+
 def main(arguments: Optional[list[str]] = None) -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -210,6 +216,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     parser.add_argument("--drivers", nargs="+", choices=list(DRIVERS), default=list(DRIVERS))
     parser.add_argument("--socket", action="store_true", help="unix socket instead of TCP")
     parser.add_argument("--cpu", action="store_true", help="the client's CPU time, not wall time")
+    parser.add_argument("--python", default=sys.executable, help="that runs the drivers")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     rounds = options.rounds or (3 if options.quick else 5)
@@ -224,15 +231,15 @@ def main(arguments: Optional[list[str]] = None) -> int:
             for name in options.drivers:
                 module, environment = DRIVERS[name]
                 if installed(module):
-                    workers.append(Worker(name, dsn, environment))
+                    workers.append(Worker(name, dsn, environment, options.python))
             figures = measure(workers, options.only, rounds, quick=options.quick, cpu=options.cpu)
         finally:
             for each in workers:
                 each.close()
         place = "unix socket" if options.socket else "TCP"
         about = (
-            f"{platform.python_implementation()} {platform.python_version()},"
-            f" {os.cpu_count()} cores, PostgreSQL {server.version}, {place}, {rounds} rounds,"
+            f"{version_of(options.python)}, {os.cpu_count()} cores, PostgreSQL {server.version},"
+            f" {place}, {rounds} rounds,"
             f" {'CPU time of the client' if options.cpu else 'wall time'};"
             " a figure above 1 is how much longer the other takes"
         )

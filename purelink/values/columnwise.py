@@ -274,20 +274,24 @@ def _uuid_maker() -> Callable[[Sequence[int]], list[object]]:
 
 
 def _uuids() -> ColumnDecoder:
-    make = _uuid_maker()
+    from binascii import unhexlify
+    from struct import unpack
 
-    def uuids(values: Sequence[str], octets: Octets) -> list[object]:  # noqa: ARG001
+    finish = finish_uuids()
+
+    def uuids(values: Sequence[str], octets: Octets) -> list[object]:
         count = len(values)
-        joined = _only(values, b"0123456789abcdefABCDEF-\0") + "\0"
-        if len(joined) != 37 * count or joined[36::37].strip("\0"):
+        joined = "".join(values).encode("latin-1")
+        dashes = b"-" * count
+        if octets != b"\x24" * count or any(
+            joined[place::36] != dashes for place in (8, 13, 18, 23)
+        ):
             raise Doubt
-        for place in (8, 13, 18, 23):
-            if joined[place::37].strip("-"):
-                raise Doubt
-        digits = joined.replace("-", "")
-        if len(digits) != 33 * count:
+        # raises unless all the others are digits
+        data = unhexlify(joined.translate(None, b"-"))
+        if len(data) != 16 * count:
             raise Doubt
-        return make([int(value, 16) for value in digits[:-1].split("\0")])
+        return finish(unpack("16s" * count, data))
 
     return uuids
 
@@ -333,6 +337,10 @@ def _jsons() -> ColumnDecoder:
     return jsons
 
 
+#: brackets as JSON has them, a comma between the values
+_AS_JSON = bytes.maketrans(b"{}\0", b"[],")
+
+
 def _arrays(digits: int, *, real: bool = False) -> ColumnDecoder:
     """Return the decoder of arrays of numbers with one dimension, read as JSON.
 
@@ -340,27 +348,27 @@ def _arrays(digits: int, *, real: bool = False) -> ColumnDecoder:
         digits: the fewest that an element out of range has.
         real: elements are floats.
     """
-    import re
-    from json import loads
+    from json import JSONDecoder
 
-    allowed = b"-0123456789,{}NUL\0" + (b".e+" if real else b"")
-    brackets = str.maketrans("{}\0", "[]\0")
-    long = re.compile(f"[0-9]{{{digits}}}").search
+    allowed = b"-0123456789,NUL" + (b".e+" if real else b"")
+    long = b"0" * digits
+    read = JSONDecoder(parse_int=float if real else int).decode
 
     def arrays(values: Sequence[str], octets: Octets) -> list[object]:  # noqa: ARG001
-        joined = _only(values, allowed)
-        if "{{" in joined or ",{" in joined or (not real and long(joined)):
+        count = len(values)
+        joined = "\0".join(values).encode("latin-1")
+        # One pair of braces in each value, and nothing outside of it: then each is one list.
+        if joined.translate(None, allowed) != (b"{}\0" * count)[:-1] or (
+            joined.count(b"}\0{") != count - 1 or joined[:1] != b"{" or joined[-1:] != b"}"
+        ):
             raise Doubt
-        document = joined.translate(brackets).replace("NULL", "null").replace("\0", ",true,")
-        found: list[object] = loads(f"[{document}]", parse_int=float if real else int)
-        if len(found) != 2 * len(values) - 1:
+        if not real and long in joined.translate(_DIGITS):
             raise Doubt
-        members = found[::2]
-        # A value opens one list at most, at its start: so many lists side by side leave room
-        # for nothing but the `true` between them.
-        if set(map(type, members)) != {list}:
-            raise Doubt
-        return members
+        document = joined.translate(_AS_JSON)
+        if b"N" in document:
+            document = document.replace(b"NULL", b"null")
+        found: list[object] = read(f"[{document.decode('ascii')}]")
+        return found
 
     return arrays
 

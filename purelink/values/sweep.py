@@ -149,7 +149,8 @@ class Sweep:
             if nulls or high:
                 upper = _filled(high or bytes(rows), nulls) if nulls else high
                 low = _filled(low, nulls) if nulls else low
-                again[at - 1 :: width] = [head + _UPPER[byte] for byte in upper]
+                above = list(map(_UPPER.__getitem__, upper))
+                again[at - 1 :: width] = [head + each for each in above] if head else above
             again[at::width] = str(low, "latin-1")
             again[at + 1 :: width] = values
             at, head = at + 3, ""
