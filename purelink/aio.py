@@ -76,16 +76,20 @@ async def aconnect(
     `send`, or `read` and `write`.
     """
     odd_policy(odd_values)
-    plan = plan_for(
-        conninfo,
-        keywords,
-        policy=policy,
-        sock=sock,
-        dial=dial,
-        oauth_token=oauth_token,
-        gss=gss,
-        scram_max_iterations=scram_max_iterations,
-    )
+    try:
+        plan = plan_for(
+            conninfo,
+            keywords,
+            policy=policy,
+            sock=sock,
+            dial=dial,
+            oauth_token=oauth_token,
+            gss=gss,
+            scram_max_iterations=scram_max_iterations,
+        )
+    finally:
+        # A traceback that is printed with its locals shows no password.
+        conninfo, keywords, oauth_token = "", {}, None
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
     opened: AsyncConnection[Row] = await AsyncConnection.open(
         plan,
@@ -136,15 +140,17 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         pump = AsyncPump()
         pump.trace = trace
         timeout = plan.within(timeout)
+        connected = None
         try:
             limit = limit_of(timeout)
             connected = await pump.run(connecting(plan), limit)
         except LimitExpired:
             pump.close()
-            raise Timeout(f"no connection was made within {timeout:g} s") from None
         except BaseException:
             pump.close()
             raise
+        if connected is None:
+            raise Timeout(f"no connection was made within {timeout:g} s")
         return cls(
             plan,
             pump,

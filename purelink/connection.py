@@ -107,16 +107,20 @@ def connect(
         PolicyError: the policy does not allow it.
     """
     odd_policy(odd_values)
-    plan = plan_for(
-        conninfo,
-        keywords,
-        policy=policy,
-        sock=sock,
-        dial=dial,
-        oauth_token=oauth_token,
-        gss=gss,
-        scram_max_iterations=scram_max_iterations,
-    )
+    try:
+        plan = plan_for(
+            conninfo,
+            keywords,
+            policy=policy,
+            sock=sock,
+            dial=dial,
+            oauth_token=oauth_token,
+            gss=gss,
+            scram_max_iterations=scram_max_iterations,
+        )
+    finally:
+        # A traceback that is printed with its locals shows no password.
+        conninfo, keywords, oauth_token = "", {}, None
     written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
     opened: Connection[Row] = Connection.open(
         plan,
@@ -166,15 +170,17 @@ class Connection(CursorMethods[Row]):
         pump = BlockingPump()
         pump.trace = trace
         timeout = plan.within(timeout)
+        connected = None
         try:
             limit = limit_of(timeout)
             connected = pump.run(connecting(plan), limit)
         except LimitExpired:
             pump.close()
-            raise Timeout(f"no connection was made within {timeout:g} s") from None
         except BaseException:
             pump.close()
             raise
+        if connected is None:
+            raise Timeout(f"no connection was made within {timeout:g} s")
         return cls(
             plan,
             pump,

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from .conninfo import resolve
-from .conversation.connect import Plan
+from .conversation.connect import Plan, bare
 from .conversation.fitness import server_version
 from .conversation.statements import CACHE_SIZE
 from .conversation.talk import Talk
-from .errors import InterfaceError, Timeout
+from .errors import Error, InterfaceError, Timeout
 from .journal import log, report, tracing
 from .rows import tuple_row
 from .surroundings import gather
@@ -64,25 +64,21 @@ def plan_for(
     """
     if sock is not None and dial is not None:
         raise InterfaceError("sock and dial exclude each other")
+    around = gather() if surroundings is None else surroundings
     if policy is not None:
-        keywords = policy.laid_over(conninfo, keywords)
         lend = lend and policy.lend
         scram_max_iterations = min(scram_max_iterations, policy.max_iterations)
-    around = gather() if surroundings is None else surroundings
-    password = keywords.get("password")
-    provider: Callable[..., Any] | None = None
-    if callable(password):
-        provider = password
-        keywords = {name: value for name, value in keywords.items() if name != "password"}
-    settings = resolve(
-        conninfo,
-        keywords or None,
-        surroundings=around,
-        lend=lend,
-        shuffle=_shuffle,
-        # under a policy a string is given as one, or not at all
-        expand_dbname=policy is None,
-    )
+    refusal: Error | None = None
+    try:
+        settings, provider = _settle(conninfo, keywords, around, policy, lend=lend)
+    except Error as error:
+        refusal = error
+    finally:
+        # Whoever prints a traceback with its locals must not print a password with it.
+        conninfo, keywords = "", {}
+    if refusal is not None:
+        oauth_token = None
+        raise bare(refusal)
     for warning in settings.warnings:
         report(warning, None)
     return Plan(
@@ -100,6 +96,34 @@ def plan_for(
         log=log,
         policy=policy,
     )
+
+
+def _settle(
+    conninfo: str,
+    keywords: dict[str, Any],
+    around: Surroundings,
+    policy: ConnectPolicy | None,
+    *,
+    lend: bool,
+) -> tuple[Settings, Callable[..., Any] | None]:
+    """Return the settings, and the caller's own provider of the password."""
+    if policy is not None:
+        keywords = policy.laid_over(conninfo, keywords)
+    password = keywords.get("password")
+    provider: Callable[..., Any] | None = None
+    if callable(password):
+        provider = password
+        keywords = {name: value for name, value in keywords.items() if name != "password"}
+    settings = resolve(
+        conninfo,
+        keywords or None,
+        surroundings=around,
+        lend=lend,
+        shuffle=_shuffle,
+        # under a policy a string is given as one, or not at all
+        expand_dbname=policy is None,
+    )
+    return settings, provider
 
 
 class _Given:

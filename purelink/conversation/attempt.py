@@ -9,7 +9,7 @@ Source: `fe-connect.c` (PQconnectPoll), `fe-auth.c`, `fe-secure.c`.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar, Union
 
 from ..conninfo import integer
 from ..errors import (
@@ -30,6 +30,8 @@ from .spelling import spell_error
 if TYPE_CHECKING:
     from ..conninfo import Settings, Target
 
+Raised = TypeVar("Raised", bound=Union[BaseException, None])
+
 __all__ = [
     "ADDRESS",
     "AGAIN",
@@ -40,6 +42,7 @@ __all__ = [
     "Connected",
     "Failed",
     "Plan",
+    "bare",
 ]
 
 _ADVICE = {
@@ -161,8 +164,25 @@ class Failed(Exception):
         self.text = text
         self.then = then
         self.diagnostics = diagnostics
-        self.cause = cause
+        self.cause = bare(cause)
         self.prefixed = prefixed
+
+
+def bare(error: Raised) -> Raised:
+    """Cut the tracebacks of an error and of what led to it; return the error.
+
+    The frames of an authentication hold passwords, and there are programs that print the locals of
+    every frame.
+    """
+    seen: list[BaseException] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and each not in seen:
+            seen.append(each)
+            each.__traceback__ = None
+            waiting += (each.__cause__, each.__context__)
+    return error
 
 
 class Attempt:

@@ -11,6 +11,7 @@ multiple hosts and on `target_session_attrs`.
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 from ..conninfo import integer
@@ -18,6 +19,7 @@ from ..errors import (
     AuthenticationError,
     ConnectError,
     ConninfoError,
+    Error,
     PolicyError,
 )
 from ..wire.dialogues import terminate
@@ -41,6 +43,7 @@ from .attempt import (
     Connected,
     Failed,
     Plan,
+    bare,
 )
 from .fitness import is_fit
 
@@ -49,7 +52,7 @@ if TYPE_CHECKING:
 
     from ..conninfo import Target
 
-__all__ = ["Connected", "Plan", "connect"]
+__all__ = ["Connected", "Plan", "bare", "connect"]
 
 #: sun_path of Linux, less its NUL
 _SOCKET_PATH_AT_MOST = 107
@@ -95,14 +98,14 @@ class _Connecting:
     def run(self) -> Dialogue[Connected]:
         wish = self.settings["target_session_attrs"] or "any"
         rounds = ["standby", "any"] if wish == "prefer-standby" else [wish]
-        for each in rounds:
-            for target in self.settings.targets:
-                try:
-                    return (yield from self._host(target, each))
-                except Failed as failed:
-                    self.last = failed
-                    if failed.then is STOP or self.plan.once:
-                        raise self._error() from failed.cause
+        for each, target in product(rounds, self.settings.targets):
+            try:
+                return (yield from self._host(target, each))
+            except Failed as failed:
+                self.last = failed
+            if self.last.then is STOP or self.plan.once:
+                break
+        # Not in the clause above: what failed would be shown with it, down to its frames.
         raise self._error() from (self.last.cause if self.last is not None else None)
 
     def _error(self) -> ConnectError:
@@ -239,6 +242,9 @@ class _Connecting:
             except GeneratorExit:
                 # Abandoned: whoever held the dialogue holds the channel too.
                 raise
+            except Error as error:
+                yield Close()
+                raise bare(error)  # noqa: B904 - it is the same
             except BaseException:
                 yield Close()
                 raise
