@@ -36,11 +36,14 @@ class Statement:
         whole: all that is to be sent for it, where it has no parameters, once it was run.
         keys: under which the cache has it ready.
         ending, tag, status: how its last answer on the short way ended: the bytes of
-            CommandComplete and ReadyForQuery, and what they say.
+            CommandComplete and ReadyForQuery, and what they say. closing, closing_tag: the same in
+            a pipeline, where there is no ReadyForQuery.
     """
 
     __slots__ = (
         "bind",
+        "closing",
+        "closing_tag",
         "columns",
         "declared",
         "decoder",
@@ -79,8 +82,8 @@ class Statement:
         self.reading: int | None = None
         self.whole = b""
         self.keys: list[tuple[object, ...]] = []
-        self.ending = b"\0"
-        self.tag = self.status = ""
+        self.ending = self.closing = b"\0"
+        self.tag = self.status = self.closing_tag = ""
         self.under: tuple[str, ...] = ()
         #: the answer to its first execution, while its description is on the way
         self.leader: Answer | None = leader
@@ -91,7 +94,7 @@ class Statement:
             self.decoder = decoder_for(self.columns)
             self.few = getattr(self.decoder, "row_loop", None)
         self.whole = self.bind.synced(b"\0\0\0\0")
-        self.ending = b"\0"
+        self.ending = self.closing = b"\0"
         self.under = _read_under(session)
         self.reading = session.changes
 

@@ -8,16 +8,29 @@ where it is, for the session to judge. A test holds both ways together.
 
 from __future__ import annotations
 
+from itertools import islice
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 from . import codes, legality
 from .answers import Answer
 
 if TYPE_CHECKING:
+    from .answers import RowDecoder
+    from .backend import Column
     from .session import Session
 
-__all__ = ["BEGUN", "BOUND", "FEW_BYTES", "LANES", "RowLoop", "Tally", "last_words", "short_run"]
+__all__ = [
+    "BEGUN",
+    "BOUND",
+    "FEW_BYTES",
+    "LANES",
+    "RowLoop",
+    "Run",
+    "Tally",
+    "last_words",
+    "short_run",
+]
 
 #: decodes rows one after the other: `(buffer, start, end, append) -> where it stopped`
 RowLoop = Callable[[bytes, int, int, Callable[[Any], object]], int]
@@ -70,6 +83,86 @@ class Tally(Answer):
             self.last_tag = tag
 
 
+class Unit(Protocol):
+    """A statement whose answer is known beforehand, but for its rows.
+
+    closing: the CommandComplete that its last answer ended in; closing_tag: what that says.
+    """
+
+    columns: tuple[Column, ...] | None
+    decoder: RowDecoder | None
+    few: RowLoop | None
+    closing: bytes
+    closing_tag: str
+
+
+class Run(Answer):
+    """One answer for many executions of known statements, one Bind and Execute each.
+
+    Attributes:
+        units: the statement of each. taken: what each gave so far: its rows and command tag, or,
+            where it was not just that, an answer of its own, to be looked at.
+    """
+
+    __slots__ = ("taken", "units")
+
+    def __init__(self) -> None:
+        self.units: list[Unit] = []
+        self.taken: list[tuple[list[Any], str] | Answer] = []
+        super().__init__()
+
+    def take(self, buffer: bytes, position: int, end: int, encoding: str) -> int:
+        """Take answers that are whole and just what they should be; return where it stopped."""
+        units, taken, bound = self.units, self.taken, BOUND
+        for unit in islice(units, len(taken), None):
+            if not buffer.startswith(bound, position):
+                break
+            at = position + 5
+            rows: list[Any] = []
+            if at < end and buffer[at] == codes.DATA_ROW:
+                if unit.few is None or unit.decoder is None:
+                    break
+                at = unit.few(buffer, at, end, rows.append)
+            if not buffer.startswith(unit.closing, at):
+                closing = _command_complete(buffer, at, end)
+                if closing is None:
+                    break
+                unit.closing, unit.closing_tag = closing, closing[5:-1].decode(encoding, "replace")
+            position = at + len(unit.closing)
+            taken.append((rows, unit.closing_tag))
+        return position
+
+
+def _command_complete(buffer: bytes, position: int, end: int) -> bytes | None:
+    """Return the CommandComplete that stands there; None: none, or not as it should be."""
+    if end - position < 6 or buffer[position] != codes.COMMAND_COMPLETE:
+        return None
+    (length,) = _LENGTH(buffer, position + 1)
+    stop = position + 1 + length
+    if not 5 <= length <= codes.SHORT_LENGTH or stop > end:
+        return None
+    return buffer[position:stop] if buffer.find(0, position + 5) == stop - 1 else None
+
+
+def _go_on(session: Session, run: Run, buffer: bytes, position: int, end: int) -> int:
+    """Take what a run takes; what it leaves, but for notices and the like, goes step by step."""
+    position = run.take(buffer, position, end, session.encoding)
+    left = len(run.units) - len(run.taken)
+    if not left:
+        session._advance()  # noqa: SLF001
+    elif position < end and buffer[position] in b"2E":
+        unit = run.units[len(run.taken)]
+        answer = Answer(unit.columns, unit.decoder)
+        run.taken.append(answer)
+        if left > 1:
+            session._queue.appendleft((legality.BIND, run))  # noqa: SLF001
+        else:
+            run.complete = True
+        session._queue.appendleft((legality.EXECUTE, answer))  # noqa: SLF001
+        session._answer = answer  # noqa: SLF001
+    return position
+
+
 def last_words(buffer: bytes, encoding: str) -> tuple[bytes, str, str] | None:
     """Return the CommandComplete and ReadyForQuery that `buffer` ends in, and what they say.
 
@@ -89,10 +182,12 @@ def last_words(buffer: bytes, encoding: str) -> tuple[bytes, str, str] | None:
 
 
 def _bound(session: Session, buffer: bytes, position: int, end: int) -> int:
-    """BindComplete; for a `Tally` also what repeats the last execution's answer."""
+    """BindComplete; for a `Tally` what repeats the last execution; for a `Run` whole answers."""
+    answer = session._answer  # noqa: SLF001 - the session's own lanes, apart for their size
+    if type(answer) is Run:
+        return _go_on(session, answer, buffer, position, end)
     if not buffer.startswith(BOUND, position):
         return position
-    answer = session._answer  # noqa: SLF001 - the session's own lanes, apart for their size
     if type(answer) is Tally and answer.unit:
         position = _repeats(session, answer, buffer, position, end)
         if not buffer.startswith(BOUND, position):

@@ -8,10 +8,11 @@ import pytest
 
 from purelink.errors import RemoteProtocolError
 from purelink.testing.bytes import ERROR, NOTICE, READY, complete, row, rows
+from purelink.values.bulk import BulkRowDecoder, row_decoder
 from purelink.values.rows import text_row_decoder
 from purelink.wire import backend, legality, runs, session
 from purelink.wire.dialogues import Batch
-from purelink.wire.runs import Tally
+from purelink.wire.runs import Run, Tally
 from purelink.wire.session import Answer, Session
 
 BOUND = b"2\0\0\0\4"
@@ -114,3 +115,89 @@ def test_a_tally() -> None:
     assert tally.tags == {"INSERT 0 1": 2, "INSERT 0 0": 1}
     assert (tally.times, tally.command_tag) == (3, "INSERT 0 0")
     assert set(runs.LANES) <= set(legality.HEARD)
+
+
+# -- runs of known statements ----------------------------------------------------------------
+
+
+class Known:
+    """A statement with one text column, or none."""
+
+    def __init__(self, *, rows: bool = True) -> None:
+        self.columns: Any = (backend.Column("a", 25),) if rows else None
+        decoder = row_decoder(self.columns) if rows else None
+        self.decoder: Any = decoder
+        self.few: Any = decoder.row_loop if isinstance(decoder, BulkRowDecoder) else None
+        self.closing = b"\0"
+        self.closing_tag = ""
+
+
+def run_of(units: list[Known], data: bytes, step: int) -> Any:
+    one, run = idle(), Run()
+    run.units += units
+    one.ask([(legality.BIND, run), (legality.SYNC, None)], text_row_decoder)
+    try:
+        for place in range(0, len(data), step):
+            one.receive(data[place : place + step])
+    except RemoteProtocolError as error:
+        return str(error)
+    told = [
+        (each.rows, each.command_tag, each.error and each.error.sqlstate)
+        if isinstance(each, Answer)
+        else (*each, None)
+        for each in run.taken
+    ]
+    return one.state, one.transaction_status, told, run.complete, len(one.notices)
+
+
+PAIR = BOUND + row(b"x") + row(None) + complete("SELECT 2")
+LYING = b"D\0\0\0\x0b\0\1\0\0\0\2x"
+RUNS = {
+    "plain": (3, PAIR * 3 + READY),
+    "notices": (2, NOTICE + PAIR + NOTICE + BOUND + NOTICE + PAIR[5:] + READY),
+    "an error": (3, PAIR + BOUND + row(b"y") + ERROR + READY),
+    "an error of bind": (3, PAIR + ERROR + READY),
+    "an error of the last": (2, PAIR + ERROR + READY),
+}
+BROKEN = {
+    "too few": (3, PAIR * 2 + READY),
+    "too many": (3, PAIR * 4 + READY),
+    "a tag with two ends": (1, BOUND + b"C\0\0\0\7a\0\0" + READY),
+    "a lying row": (1, BOUND + LYING + complete("SELECT 1") + READY),
+    "suspended": (1, BOUND + row(b"x") + b"s\0\0\0\4" + READY),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_is_taken_alike_however_it_is_cut(name: str) -> None:
+    count, data = RUNS[name]
+    whole = run_of([Known() for _ in range(count)], data, len(data))
+    assert whole[0] is legality.IDLE
+    for step in range(1, 60):
+        assert run_of([Known() for _ in range(count)], data, step) == whole
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_run_that_breaks_the_protocol(name: str) -> None:
+    count, data = BROKEN[name]
+    for step in (1, 7, len(data)):
+        assert isinstance(run_of([Known() for _ in range(count)], data, step), str)
+
+
+def test_a_run_of_statements_without_rows() -> None:
+    units = [Known(rows=False), Known(), Known(rows=False)]
+    _, _, told, finished, _ = run_of(units, INSERTED + PAIR + INSERTED + READY, 4096)
+    assert [tag for _, tag, _ in told] == ["INSERT 0 1", "SELECT 2", "INSERT 0 1"]
+    assert finished
+    assert isinstance(run_of(units, PAIR + PAIR + INSERTED + READY, 4096), str)
+
+
+def test_a_run_tells_what_each_gave() -> None:
+    state, status, told, finished, _ = run_of([Known(), Known()], PAIR * 2 + READY, 4096)
+    assert (state, status, finished) == (legality.IDLE, "I", True)
+    assert told == [([("x",), (None,)], "SELECT 2", None)] * 2
+
+
+def test_a_run_ends_with_an_error() -> None:
+    _, _, told, _, _ = run_of([Known() for _ in range(4)], PAIR + BOUND + ERROR + READY, 4096)
+    assert told == [([("x",), (None,)], "SELECT 2", None), ([], None, "22012")]
