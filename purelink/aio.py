@@ -209,7 +209,8 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         if elsewhere or lock.locked():
             return await self.run(self._talk.query(sql, parameters))
         async with lock:
-            self._talk.admit(None)
+            if self._talk.holder is not None:
+                self._talk.admit(None)
             try:
                 self._owner = asyncio.current_task()
                 short, pump = self._talk.short, self._pump

@@ -249,7 +249,8 @@ class Connection(CursorMethods[Row]):
             return self.run(self._talk.query(sql, parameters))  # which says what is wrong
         with self._lock:
             # Refused here, not below: what has the connection to itself goes on undisturbed.
-            self._talk.admit(None)
+            if self._talk.holder is not None:
+                self._talk.admit(None)
             try:
                 self._owner = me
                 short, pump = self._talk.short, self._pump

@@ -64,12 +64,7 @@ class ShortWay:
         """Return all that is to be sent, where that is ready-made; the session then expects it."""
         talk, session = self._talk, self._session
         self._sql, self._parameters, self._statement = sql, parameters, None
-        if (
-            session.state is not legality.IDLE
-            or session.left_over
-            or session.answers
-            or talk.holder is not None
-        ):
+        if session.state is not legality.IDLE or session.left_over or session.answers:
             return None
         found = talk.statements.ready(sql, parameters, session.changes)
         if found is None:
@@ -122,7 +117,6 @@ class ShortWay:
 
     def rest(self, heard: bytes | None) -> Dialogue[Result]:
         """Run the query the long way, from where it stands; `heard`: what `ask` brought."""
-        self._talk.admit(None)
         if heard is None:
             self._withdrawn()
             return querying.query(self._talk, self._sql, self._parameters)

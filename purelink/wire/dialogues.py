@@ -129,6 +129,8 @@ _MARKED = _SYNC + frontend.Close(b"P", b"").encode() + _SYNC
 
 #: How long the end of the connection is waited for behind a FATAL error, in seconds.
 FAREWELL_SECONDS = 2.0
+#: So much of one message is asked for at once; the session puts a larger one together.
+GATHERED = 65_536
 #: Notices, and notifications, that are kept until somebody listens.
 WAITING_AT_MOST = 1000
 
@@ -159,7 +161,8 @@ def read(
         session.farewell = Limit(FAREWELL_SECONDS)
     farewell = session.farewell
     try:
-        received = yield Exchange(data, need=session.missing, first=first, limit=farewell or limit)
+        need = min(session.missing, GATHERED)
+        received = yield Exchange(data, need=need, first=first, limit=farewell or limit)
     except OSError as error:
         raise _broken(session, error) from error
     except MemoryError as error:

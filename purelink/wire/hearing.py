@@ -16,6 +16,8 @@ from . import backend, codes, legality
 from .answers import Answer, Notification
 
 if TYPE_CHECKING:
+    from io import BytesIO
+
     from .answers import RowDecoder
     from .backend import Column
     from .codec import Body
@@ -100,6 +102,7 @@ class Hearing:
         self._encoding_for = encoding_for
         self._queue: deque[tuple[str, Answer | None]] = deque()
         self._buffer = b""
+        self._large: BytesIO | None = None
         self._answer: Answer | None = None
         self._decoder: RowDecoder | None = None
         self._decoder_for: Callable[[tuple[Column, ...]], RowDecoder] | None = None

@@ -11,6 +11,7 @@ What is asked is answered by `Answer` objects, in order, in `Session.answers`.
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Callable
 
 from ..errors import (
@@ -43,6 +44,11 @@ CLOSED_UNEXPECTEDLY = (
 )
 
 
+#: A message of which so much is missing is gathered in one place, not joined piece by piece: a
+#: value of 500 MB costs its own size, once here and once as what it becomes.
+_LARGE = 131_072
+
+
 class Session(Hearing):
     """One connection's session, from the StartupMessage to the end: what is asked, what is heard.
 
@@ -64,7 +70,7 @@ class Session(Hearing):
     @property
     def unparsed(self) -> bytes:
         """What came of a message that is not all there yet."""
-        return self._buffer
+        return self._buffer if self._large is None else self._large.getvalue()
 
     def text(self, value: str, what: str) -> bytes:
         """Return text as bytes in the session's encoding.
@@ -220,10 +226,19 @@ class Session(Hearing):
         if not data:
             raise self.lost()
         try:
-            buffer = self._buffer + data if self._buffer else data
+            if self._large is not None:
+                self._large.write(data)
+                self.missing -= len(data)
+                if self.missing > 0:
+                    self.received += len(data)
+                    return
+                # what BytesIO holds, not a copy of it
+                buffer, self._large = self._large.getvalue(), None
+            else:
+                buffer = self._buffer + data if self._buffer else data
             position = self._parse(buffer)
-            self._buffer = buffer[position:] if position < len(buffer) else b""
-            self.left_over = bool(self._buffer) or self.fatal is not None
+            self._keep(buffer, position)
+            self.left_over = bool(self._buffer or self.missing) or self.fatal is not None
             self.received += len(data)
         except MemoryError as error:
             raise self.exhausted() from error
@@ -231,6 +246,18 @@ class Session(Hearing):
             # A violation; or an interrupt in the middle: nobody knows which byte comes next.
             self.end(error)
             raise
+
+    def _keep(self, buffer: bytes, position: int) -> None:
+        """Keep what is left for the next time; of a large message, where the rest fits in."""
+        if position == len(buffer):
+            self._buffer = b""
+        elif self.missing < _LARGE:
+            self._buffer = buffer[position:]
+        else:
+            self._buffer = b""
+            self._large = BytesIO()
+            with memoryview(buffer) as view:
+                self._large.write(view[position:])
 
     def exhausted(self) -> OperationalError:
         """End the session for want of memory, giving back what its answers hold; return the error.
@@ -376,7 +403,7 @@ class Session(Hearing):
         self.state = legality.CLOSED
         self.failure = why
         self._queue.clear()
-        self._buffer = b""
+        self._buffer, self._large = b"", None
         self._decoder = None
         self._answer = None
         self.missing = 0

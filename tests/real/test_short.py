@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+import tracemalloc
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,29 @@ def test_large_results(connection: Any) -> None:
         rows = connection.query(sql, size).rows
         assert [len(text) for _, text in rows] == [size] * 300
         assert [n for n, _ in rows] == list(range(1, 301))
+
+
+@pytest.mark.parametrize("kind", ["text", "bytea"])
+def test_a_large_value_costs_its_own_size(connection: Any, kind: str) -> None:
+    sql, size = (
+        f"select convert_to(repeat('0123456789', $1), 'UTF8'), $1 where '{kind}' = 'bytea'",
+        0,
+    )
+    if kind == "text":
+        sql = "select repeat('0123456789', $1)"
+    for times in (1, 1, 1, 1_000_000):
+        size = 10 * times
+        if times > 1:
+            tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        try:
+            value = connection.query(sql, times).rows[0][0]
+            peak = tracemalloc.get_traced_memory()[1] - before
+        finally:
+            tracemalloc.stop()
+        assert len(value) == size
+    # once as it came, and once as what it becomes
+    assert peak < 2.2 * size
 
 
 def test_the_server_goes_away(door: Door) -> None:

@@ -125,7 +125,7 @@ class Known:
 
     def __init__(self, *, rows: bool = True) -> None:
         self.columns: Any = (backend.Column("a", 25),) if rows else None
-        decoder = row_decoder(self.columns) if rows else None
+        decoder = row_decoder([backend.Column("a", 25)]) if rows else None
         self.decoder: Any = decoder
         self.few: Any = decoder.row_loop if isinstance(decoder, BulkRowDecoder) else None
         self.closing = b"\0"
