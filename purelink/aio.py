@@ -206,7 +206,7 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         """As `Connection.ask`."""
         lock = self._lock
         elsewhere = forks() != self._forks or asyncio.get_running_loop() is not self._loop
-        if elsewhere or lock.locked():
+        if elsewhere or lock.locked() or self._patience is not None:
             return await self.run(self._talk.query(sql, parameters))
         async with lock:
             if self._talk.holder is not None:

@@ -245,8 +245,9 @@ class Connection(CursorMethods[Row]):
         A statement that was run before goes the short way (`conversation.short`).
         """
         me = get_ident()
-        if self._owner == me or forks() != self._forks:
-            return self.run(self._talk.query(sql, parameters))  # which says what is wrong
+        if self._owner == me or forks() != self._forks or self._patience is not None:
+            # which says what is wrong, or bears a time
+            return self.run(self._talk.query(sql, parameters))
         with self._lock:
             # Refused here, not below: what has the connection to itself goes on undisturbed.
             if self._talk.holder is not None:

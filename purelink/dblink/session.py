@@ -36,6 +36,8 @@ class Session(Setting):
     `LinkError`s with dblink's SQLSTATE, message, DETAIL, HINT and CONTEXT.
     """
 
+    _link_class = Connection
+
     def _opener(self) -> Callable[[Plan], Any]:
         return _open
 

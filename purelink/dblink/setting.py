@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Callable, NoReturn, Sequence
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, NoReturn, Sequence
 
 from ..errors import InterfaceError
 from ..face import plan_for
@@ -64,6 +64,9 @@ class Setting:
             dblink hands to the local server's log.
     """
 
+    #: what its links are, and the local connection
+    _link_class: ClassVar[type]
+
     def __init__(
         self,
         *,
@@ -83,6 +86,11 @@ class Setting:
             )
         if superuser is None and local is None:
             raise InterfaceError("superuser=None asks the local connection: give one, local=…")
+        fit: bool = local is None or isinstance(local, self._link_class)
+        if not fit:
+            raise InterfaceError(
+                f"local must be a {self._link_class.__name__}, not a {type(local).__name__}"
+            )
         version = checked_version(dblink_version)
         self._local = None if local is None else Local(local, version)
         if catalog is None and local is None:

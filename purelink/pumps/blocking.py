@@ -160,14 +160,14 @@ class BlockingPump:
     # -- the wants --------------------------------------------------------------------------
 
     def _resolve(self, want: Resolve) -> list[Address]:
-        # A look-up cannot be interrupted from here: the limit is looked at around it.
-        self._remaining(want)
         flags = socket.AI_NUMERICHOST if want.numeric else 0
-        found = socket.getaddrinfo(
-            host_bytes(want.host), want.port, type=socket.SOCK_STREAM, flags=flags
-        )
-        self._remaining(want)
-        return addresses(found)
+        host = host_bytes(want.host)
+        asked = (host, want.port, 0, socket.SOCK_STREAM, 0, flags)
+        unhurried = self._remaining(want) is None
+        if unhurried or want.numeric or b":" in host or host.replace(b".", b"").isdigit():
+            return addresses(socket.getaddrinfo(*asked))
+        # A look-up cannot be interrupted: one that outlives its limit ends by itself.
+        return addresses(compute_within(lambda: self._remaining(want), socket.getaddrinfo, asked))
 
     def _open(self, want: Open) -> Opened:
         if self._given:

@@ -52,9 +52,11 @@ def glance(channel: Any) -> bool:
 def readable(channels: list[Any], seconds: float | None) -> list[int]:
     """Return the places of those sockets that can be read, or have ended, as soon as one can.
 
-    None when `seconds` are over.
+    None when `seconds` are over. A stream that shows no descriptor may always have something.
     """
     places = {channel.fileno(): place for place, channel in enumerate(channels)}
+    if -1 in places:
+        return [places[-1]]
     if not hasattr(select, "poll"):
         found, _, _ = select.select(list(places), [], [], seconds)  # Windows
         return [places[number] for number in found]

@@ -1,7 +1,8 @@
-"""A long computation that must not outlast its limit: in a thread of its own.
+"""A long computation, or a look-up, that must not outlast its limit: in a thread of its own.
 
-Floor 4. PBKDF2 cannot be interrupted, but it lets go of the interpreter while it counts. The thread
-lives no longer than the computation; one that outlives its limit ends by itself.
+Floor 4. Neither PBKDF2 nor the system's resolver can be interrupted, but both let go of the
+interpreter. The thread lives no longer than the computation; one that outlives its limit ends by
+itself.
 """
 
 from __future__ import annotations

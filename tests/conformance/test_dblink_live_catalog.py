@@ -201,6 +201,8 @@ def test_a_session_is_no_superuser_unless_it_is_said(server: Any) -> None:
             session.catalog.create_server("s")
     with pytest.raises(InterfaceError, match="asks the local connection"):
         Session(superuser=None)
+    with pytest.raises(InterfaceError, match="must be a AsyncConnection, not a Connection"):
+        AsyncSession(local=local)
 
 
 @pytest.mark.parametrize("face", FACES)

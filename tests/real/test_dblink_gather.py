@@ -264,6 +264,47 @@ def test_a_callback_that_raises(door: Door, dsn: str) -> None:
     assert door.run(door.dblink("l0", "select 1").fetchall()) == [(1,)]
 
 
+def test_a_link_that_is_disconnected_meanwhile(door: Door, dsn: str) -> None:
+    door.links(dsn, 3)
+    sql = {"l0": "select 1", "l1": "select pg_sleep(60)", "l2": "select pg_sleep(0.3)"}
+    results = door.session.gather(None, sql)
+    assert door.run(results.fetchone()).name == "l0"
+    door.dblink_disconnect("l1")
+    found = {one.name: one for one in door.iterate(results)}
+    assert getattr(found["l1"].error, "sqlstate", None) == "08006"
+    assert found["l2"].error is None
+
+
+def test_a_server_that_goes_away_meanwhile(door: Door, dsn: str) -> None:
+    door.links(dsn, 3)
+    pid = door.run(door.dblink("l1", "select pg_backend_pid()").fetchall())[0][0]
+    sql = {
+        "l0": f"select pg_terminate_backend({pid})",
+        "l1": "select pg_sleep(60)",
+        "l2": "select pg_sleep(0.3)",
+    }
+    found = door.gathered(None, sql)
+    assert found["l0"].error is None
+    assert found["l2"].error is None
+    error: Any = found["l1"].error
+    assert "terminating connection due to administrator command" in str(error)
+    assert error.context == 'while executing query on dblink connection named "l1"'
+
+
+def test_a_task_that_is_cancelled(dsn: str) -> None:
+    async def main() -> None:
+        async with AsyncSession(superuser=True) as session:
+            for name in ("a", "b"):
+                await session.dblink_connect(name, dsn)
+            async with session.gather(None, "select pg_sleep(60)") as results:
+                with pytest.raises(asyncio.TimeoutError):
+                    await asyncio.wait_for(results.fetchone(), 0.3)
+            found = await session.gather(None, "select 1").fetchall()
+            assert [one.result() for one in found] == [[(1,)]] * 2
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("names", "sql", "more"),
     [

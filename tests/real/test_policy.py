@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,27 @@ def test_how_long_connecting_takes(door: Door) -> None:
         with pytest.raises(Timeout, match=r"within 0\.3 s"):
             door.connect(string, policy=policy(connect_timeout=0.3))
         assert time.monotonic() - started < 5
+
+
+def test_a_slow_resolver(
+    door: Door, scram: str, server: AnyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, over = socket.getaddrinfo, threading.Event()
+
+    def slow(host: Any, port: Any, *args: Any, **keywords: Any) -> Any:
+        if host != b"slow.example.com":
+            return real(host, port, *args, **keywords)
+        over.wait(10)
+        return real(str(server.host), port, *args, **keywords)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    string = scram.replace(f"host={server.host}", "host=slow.example.com")
+    started = time.monotonic()
+    with pytest.raises(Timeout, match=r"within 0\.3 s"):
+        door.connect(string, policy=policy(connect_timeout=0.3))
+    assert time.monotonic() - started < 5
+    over.set()
+    assert door.connect(string, policy=policy()).query("select 1").rows == [(1,)]
 
 
 def test_how_many(door: Door, scram: str) -> None:
