@@ -149,8 +149,9 @@ def _refusal(kind: type, place: str) -> InterfaceError:
 
 #: type of a bound -> type of the range, and of the multirange
 _RANGES = {
-    oids.INT4: (3904, 4451),
-    oids.INT8: (3926, 4536),
+    # int4range, int8range and numrange have no casts: which one is meant the server infers
+    oids.INT4: (0, 0),
+    oids.INT8: (0, 0),
     oids.NUMERIC: (3906, 4532),
     oids.DATE: (3912, 4535),
     oids.TIMESTAMP: (3908, 4533),
@@ -214,10 +215,6 @@ def _one_type(found: set[int], place: str, members: str) -> int:
     return next(iter(found))
 
 
-#: ranges whose type their text leaves open: they go with the other elements
-_ANY_RANGE = frozenset(("empty", "(,)"))
-
-
 def _list(value: list[Any], place: str, own: Writers) -> Said:
     from .arrays import array_literal
 
@@ -226,7 +223,8 @@ def _list(value: list[Any], place: str, own: Writers) -> Said:
 
     def element(one: object) -> str:
         said = _element(one, place, own)
-        if said.text not in _ANY_RANGE or isinstance(one, str):
+        # a range without a bound leaves its type open: it goes with the other elements
+        if said.oid or type(one).__module__ != f"{_HERE}.ranges":
             found.add(said.oid)
         return said.text
 
