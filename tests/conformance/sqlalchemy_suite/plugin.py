@@ -1,0 +1,12 @@
+"""The pytest plugin of one run: SQLAlchemy's own, with purelink's dialects made known."""
+
+from __future__ import annotations
+
+import pytest
+
+import purelink.sqlalchemy
+
+pytest.register_assert_rewrite("sqlalchemy.testing.assertions")
+purelink.sqlalchemy.register()
+
+from sqlalchemy.testing.plugin.pytestplugin import *  # noqa: E402, F403 - a plugin is its names
