@@ -9,6 +9,7 @@ A text may be prepared several times, for parameters of different types; a NULL 
 What is evicted is closed in the next batch. A statement that the server does not know any more
 (26000: DEALLOCATE, DISCARD, a pooler's switch), knows already (42P05), or finds stale (0A000) is
 forgotten, and the query told again where no transaction is at stake, else `StaleStatement` raised.
+When the connection itself alters or drops anything, all are prepared anew.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ _SHIFTY = re.compile(
 )
 #: What a statement says that takes prepared statements away with it.
 _FORGETFUL = frozenset({"DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL"})
+#: How the command tags begin that say something to prepared statements.
+_TELLING = frozenset({"ALTE", "COMM", "DEAL", "DISC", "DROP", "ROLL"})
 
 DecoderFor = Callable[["tuple[Column, ...]"], "RowDecoder"]
 #: makes the parameters of a Bind: `values.known.writer`
@@ -82,6 +85,7 @@ class Statements:
         self._losses = 0
         #: (text, Python types of its parameters …) -> what is ready for them, with what writes them
         self._ready: dict[tuple[object, ...], list[tuple[Statement, Write]]] = {}
+        self._changed = False
 
     def __len__(self) -> int:
         return self._count
@@ -291,13 +295,34 @@ class Statements:
                 self.drop(statement)
         elif request.leader is not None:
             answer.columns = request.leader.columns
-        if answer.command_tag in _FORGETFUL:
-            self.forget()
+        tag = answer.command_tag
+        if tag is not None and tag[:4] in _TELLING:
+            self._told(tag)
 
     def heard(self, answers: Iterable[Answer]) -> None:
         """Look whether what ran otherwise has taken prepared statements away."""
-        if self._count and any(each.command_tag in _FORGETFUL for each in answers):
+        for each in answers:
+            tag = each.command_tag
+            if tag is not None and tag[:4] in _TELLING:
+                self._told(tag)
+
+    def _told(self, tag: str) -> None:
+        """Draw the conclusions of a command tag.
+
+        A schema that this connection itself changes, or changes back, makes its statements stale;
+        inside a transaction that could not be healed, so they are prepared anew.
+        """
+        if tag in _FORGETFUL:
             self.forget()
+        elif tag[:3] == "COM":
+            self._changed = False
+        elif tag[:3] == "ROL":
+            if self._changed:
+                self._changed = False
+                self.renew()
+        elif tag[:2] != "DI" and tag[:2] != "DE":
+            self._changed = True
+            self.renew()
 
     def drop(self, statement: Statement) -> None:
         """Forget one statement, and have it closed."""
@@ -321,10 +346,17 @@ class Statements:
         self._count = 0
 
     def renew(self) -> None:
-        """Have all prepared statements closed: what their formats were chosen for has changed."""
-        for variants in list(self._prepared.values()):
-            for statement in list(variants):
-                self.drop(statement)
+        """Have all prepared statements closed: what they were prepared for has changed.
+
+        What is known of the columns of other texts is forgotten with them.
+        """
+        for variants in self._prepared.values():
+            self._doomed += [each.name for each in variants]
+        for sql in (*self._seen, *self._prepared):
+            self._seen[sql] = None
+        self._prepared.clear()
+        self._ready.clear()
+        self._count = 0
 
     def lost(self, request: Request, error: DatabaseError) -> None:
         """Forget what an error of `Request.stale` tells is no good."""

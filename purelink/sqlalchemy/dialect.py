@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, Callable
 
 from sqlalchemy import exc
@@ -15,7 +16,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect, PGExecutionContext
 
 from .. import errors
 from ..values import oids
-from .types import COLSPECS
+from .types import COLSPECS, timedelta_of
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -64,14 +65,12 @@ class Dialect(PGDialect):
     @classmethod
     def import_dbapi(cls) -> Any:
         """Return purelink itself: the package is PEP 249's module."""
-        from importlib import import_module
-
-        return import_module(__package__.rpartition(".")[0])
+        return sys.modules[__package__.rpartition(".")[0]]
 
     @classmethod
     def get_async_dialect_cls(cls, url: URL) -> Any:  # noqa: ARG003 - SQLAlchemy's
         """Return the dialect that `create_async_engine` uses."""
-        from .asynchronous import AsyncDialect
+        from . import AsyncDialect
 
         return AsyncDialect
 
@@ -101,19 +100,16 @@ class Dialect(PGDialect):
 
     def on_connect(self) -> Any:
         """Return what is done with a new connection."""
-        own: dict[int, Callable[[str], Any]] = {}
+        own: dict[int, Callable[[str], Any]] = {oids.INTERVAL: timedelta_of}
         if self._json_deserializer is not None:
             own.update(dict.fromkeys((oids.JSON, oids.JSONB), self._json_deserializer))
         if self._native_inet_types is False:
             own.update(dict.fromkeys((oids.INET, oids.CIDR), str))
-        level = getattr(self, "isolation_level", None)  # SQLAlchemy 2.0's way to set it
 
         def connected(dbapi_connection: Any) -> None:
             dbapi_connection.notice_handlers.append(_log_notice)
             for oid, decoder in own.items():
                 dbapi_connection.talk.registry.overlay(oid, decoder)
-            if level is not None:
-                self.set_isolation_level(dbapi_connection, level)
 
         return connected
 

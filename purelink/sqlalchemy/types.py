@@ -11,16 +11,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from sqlalchemy import types as sqltypes
-from sqlalchemy.dialects.postgresql import HSTORE, INTERVAL, JSON, JSONB, REGCONFIG, ranges
 from sqlalchemy.dialects.postgresql import ARRAY as PG_ARRAY
+from sqlalchemy.dialects.postgresql import HSTORE, INTERVAL, JSON, JSONB, REGCONFIG, ranges
 
-from ..values.interval import Interval
+from ..values.interval import Interval, interval_decoder
 from ..values.ranges import Multirange, Range
 
 if TYPE_CHECKING:
     Processor = Optional[Callable[[Any], Any]]
 
-__all__ = ["COLSPECS"]
+__all__ = ["COLSPECS", "timedelta_of"]
 
 #: float4, float8 and their arrays
 _FLOATS = (700, 701, 1021, 1022)
@@ -118,13 +118,18 @@ class _Float(_Decimals, sqltypes.Float):  # type: ignore[type-arg]
 class _Interval(INTERVAL):
     render_bind_cast = True
 
-    def result_processor(self, dialect: Any, coltype: Any) -> Processor:  # noqa: ARG002
-        """Return what makes a timedelta of months: SQLAlchemy knows nothing else."""
-        return _timedelta
+
+_exactly = interval_decoder("exact")
 
 
-def _timedelta(value: Any) -> Any:
-    if not isinstance(value, Interval):
+def timedelta_of(text: str) -> Any:
+    """Return an interval as SQLAlchemy knows it: months have become days, as with psycopg.
+
+    Raises:
+        OverflowError: it is infinite, or longer than a timedelta.
+    """
+    value: Interval | timedelta = _exactly(text)
+    if isinstance(value, timedelta):
         return value
     years, months = divmod(abs(value.months), 12)
     days = years * _YEAR + months * _MONTH

@@ -82,6 +82,7 @@ ROOMS = {
     "dblink.default": room(5, "threading"),
     "cli": room(6, "*"),
     "pool": room(6, "asyncio os random threading time"),
+    "sqlalchemy": room(6),
     "testing": room(6, "*"),
     "__main__": room(6, "*"),
 }
@@ -93,6 +94,7 @@ DOORS = {
     "purelink.dblink": room(5),
     "purelink.testing": room(6),
     "purelink.pool": room(6),
+    "purelink.sqlalchemy": room(6),
 }
 
 #: One room though the prefixes differ: these count as sideways, not across.
@@ -127,7 +129,17 @@ FAMILIES = [
         "purelink.dblink",
     },
     {"_conditions", "_sqlstate", "_version", "errors"},
-    {"cli", "testing", "__main__", "purelink", "purelink.testing", "purelink.pool", "pool"},
+    {
+        "cli",
+        "testing",
+        "__main__",
+        "purelink",
+        "purelink.testing",
+        "purelink.pool",
+        "pool",
+        "sqlalchemy",
+        "purelink.sqlalchemy",
+    },
 ]
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from purelink.testing.server import Server
 
@@ -35,7 +35,12 @@ requirement_cls = tests.conformance.sqlalchemy_suite.requirements:Requirements
 profile_file = profiles.txt
 """
 #: what the suite's page on PostgreSQL asks for
-CONFIG = {"max_prepared_transactions": 10, "default_text_search_config": "pg_catalog.english"}
+CONFIG = {
+    "max_prepared_transactions": 10,
+    "default_text_search_config": "pg_catalog.english",
+    "lock_timeout": "10s",  # a test that leaves a lock behind must not stop all others
+    "fsync": False,
+}
 
 
 class Outcome(NamedTuple):
@@ -83,7 +88,7 @@ def run(driver: str, address: str, arguments: list[str]) -> Outcome:
 def read(report: Path) -> Outcome:
     """Return what a JUnit report says."""
     outcome = Outcome(set(), set(), set())
-    for case in ElementTree.parse(report).iter("testcase"):
+    for case in ET.parse(report).iter("testcase"):
         name = f"{case.get('classname')}.{case.get('name')}"
         # A class is named after the database it runs on: cut, so that drivers can be compared.
         for driver in sorted(DRIVERS, key=len, reverse=True):

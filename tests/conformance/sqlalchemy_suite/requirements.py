@@ -13,8 +13,8 @@ from sqlalchemy.testing.requirements import SuiteRequirements
 #: what the suite asks for and PostgreSQL has
 ABLE = """
 create_table_as create_temp_table_as table_ddl_if_exists index_ddl_if_exists uuid_data_type
-table_value_constructor deferrable_fks repeated_column_foreign_keys
-repeated_remote_col_foreign_keys boolean_col_expressions nullsordering intersect except_
+unique_constraints_reflect_as_index table_value_constructor deferrable_fks repeated_column_foreign_keys
+boolean_col_expressions nullsordering intersect except_
 window_functions window_range window_range_numeric window_range_non_numeric ctes
 ctes_with_update_delete ctes_with_values ctes_on_dml tuple_in views cross_schema_fk_reflection
 foreign_key_constraint_name_reflection implicit_default_schema default_schema_name_switch
@@ -41,13 +41,16 @@ supports_bitwise_xor supports_bitwise_shift
 """.split()
 
 
+_open: Any = exclusions.open
+
+
 class Requirements(SuiteRequirements):
     """PostgreSQL's."""
 
     @property
     def async_dialect(self) -> Any:
         """Of a driver, not of the server."""
-        return exclusions.only_if(lambda config: config.db.dialect.is_async)
+        return exclusions.only_if(lambda config: config.db.dialect.is_async)  # type: ignore[no-untyped-call]
 
     def get_order_by_collation(self, _config: Any) -> str:
         """A collation that is always there."""
@@ -56,10 +59,10 @@ class Requirements(SuiteRequirements):
     def get_isolation_levels(self, _config: Any) -> dict[str, Any]:
         """All that a driver can set."""
         levels = ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
-        return {"default": "READ COMMITTED", "supported": [*levels, "AUTOCOMMIT"]}
+        return {"default": "READ COMMITTED", "supported": ["AUTOCOMMIT", *levels]}
 
 
 for _name in ABLE:
     if not hasattr(SuiteRequirements, _name):
         continue  # of another version of SQLAlchemy
-    setattr(Requirements, _name, property(lambda _self: exclusions.open()))
+    setattr(Requirements, _name, property(lambda _self: _open()))
