@@ -13,7 +13,8 @@ from sqlalchemy.testing.requirements import SuiteRequirements
 #: what the suite asks for and PostgreSQL has
 ABLE = """
 create_table_as create_temp_table_as table_ddl_if_exists index_ddl_if_exists uuid_data_type
-unique_constraints_reflect_as_index table_value_constructor deferrable_fks repeated_column_foreign_keys
+unique_constraints_reflect_as_index table_value_constructor deferrable_fks
+repeated_column_foreign_keys
 boolean_col_expressions nullsordering intersect except_
 window_functions window_range window_range_numeric window_range_non_numeric ctes
 ctes_with_update_delete ctes_with_values ctes_on_dml tuple_in views cross_schema_fk_reflection
