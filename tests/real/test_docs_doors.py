@@ -15,6 +15,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: page -> what it needs, and how many examples it has
 PAGES = {
     "sqlalchemy.md": (("sqlalchemy",), 4),
+    "pgbouncer.md": ((), 1),
     "frames.md": (("pandas", "polars", "pyarrow", "sqlalchemy"), 4),
 }
 
