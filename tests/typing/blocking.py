@@ -6,7 +6,7 @@ An error that a mistake must give stands as an ignore: strict mypy complains of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from typing_extensions import assert_type
 
@@ -81,6 +81,23 @@ def cursors(connection: purelink.Connection) -> None:
     named = connection.cursor(row_factory=rows.dict_row)
     assert_type(named.execute("select 1 as a").fetchone(), Optional[Dict[str, Any]])
     connection.cursor(row_factory=17)  # type: ignore[call-overload]
+    server = connection.cursor("big", row_factory=rows.class_row(Item), withhold=True)
+    assert_type(server, purelink.ServerCursor[Item])
+    assert_type(server.execute("select 1").fetchmany(), List[Item])
+    connection.cursor(scrollable=True)  # type: ignore[call-overload]
+    for item in items.stream("select name, price from item"):
+        assert_type(item, Item)
+    with cursor.copy("copy t from stdin") as copy:
+        copy.write_row((1, "a"))
+    table = purelink.sql.Identifier("a", "b")
+    assert_type(purelink.sql.SQL("select {}").format(table), purelink.sql.Composed)
+    for heard in connection.notifies(timeout=1):
+        assert_type(heard, purelink.Notification)
+    with purelink.Listener("dbname=x", "news") as listener:
+        for event in listener:
+            assert_type(event, Union[purelink.Notification, purelink.Gap])
+    with connection.large_object(7, "rb") as large:
+        assert_type(large.read(), bytes)
     with connection.transaction():
         connection.execute("select %(a)s", {"a": 1})
 
