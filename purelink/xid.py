@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ProgrammingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 __all__ = ["Xid"]
@@ -114,6 +115,9 @@ class Xid:
 
     def __getitem__(self, place: int | slice) -> Any:
         return (self.format_id, self.gtrid, self.bqual)[place]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self[:])
 
     def __eq__(self, other: object) -> bool:
         return str(self) == str(other) if isinstance(other, Xid) else NotImplemented

@@ -11,7 +11,7 @@ made for their shape (`purelink.values`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Diagnostics, RemoteProtocolError
 from . import codes
@@ -19,7 +19,7 @@ from .codec import Body, cstring, frame, int16, int32, uint16, uint32
 from .message import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class Authentication(Message):
@@ -201,7 +201,10 @@ class Column:
     def __len__(self) -> int:
         return 7
 
-    def __getitem__(self, place: int | slice) -> object:
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self[:])
+
+    def __getitem__(self, place: int | slice) -> Any:
         """Return one of the seven items of PEP 249, `name` and `type_code` first."""
         items = (
             self.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from purelink.errors import (
 
 if TYPE_CHECKING:
     from tests.both import Door
+    from tests.conftest import AnyServer
 
 pytestmark = pytest.mark.server
 
@@ -244,3 +246,48 @@ def test_a_transaction_begins_with_the_first_statement(door: Door) -> None:
     assert connection.transaction_status == "in transaction"
     connection.rollback()
     assert cursor.fetchone() == (1,)
+
+
+def test_what_else_a_cursor_tells(connection: Any) -> None:
+    cursor = connection.execute("select 1")
+    assert cursor.connection.backend_pid == connection.backend_pid
+    assert cursor.result.scalar() == 1
+    assert cursor.lastrowid is None
+    cursor.setinputsizes([1])
+    cursor.setoutputsize(5)
+    with pytest.raises(InterfaceError, match="no text"):
+        cursor.execute(b"select '\xff'")
+    assert connection.execute("select %s::int", (1,), prepare=True).fetchone() == (1,)
+    names = "select statement from pg_prepared_statements where statement like 'select $1%'"
+    assert connection.query(names).rows == [("select $1::int",)]
+    for _ in range(3):
+        connection.execute("select %s::int8", (1,), prepare=False)
+    assert connection.query(names).rows == [("select $1::int",)]
+
+
+def test_leaving_a_connection(door: Door) -> None:
+    name = "left_a_connection"
+    other = door.connect()
+    with door.connect(autocommit=False) as connection:
+        connection.execute(f"create table {name} (a int)")
+    assert other.execute("select to_regclass(%s)::text", (name,)).fetchone() == (name,)
+    with pytest.raises(ZeroDivisionError), door.connect(autocommit=False) as connection:
+        connection.execute(f"drop table {name}")
+        raise ZeroDivisionError
+    assert other.execute("select to_regclass(%s)::text", (name,)).fetchone() == (name,)
+    with pytest.raises(ZeroDivisionError), door.connect() as connection:  # noqa: SIM117
+        with connection.transaction():
+            connection.close()
+            raise ZeroDivisionError
+    other.execute(f"drop table {name}")
+
+
+def test_threads_share_a_connection(server: AnyServer) -> None:
+    with purelink.connect(server.dsn, autocommit=True) as connection:
+
+        def work(n: int) -> list[Any]:
+            cursor = connection.cursor(row_factory=rows.scalar_row)
+            return [cursor.execute("select %s::int", (n,)).fetchone() for _ in range(100)]
+
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(work, range(4))) == [[n] * 100 for n in range(4)]
