@@ -65,6 +65,7 @@ IMPORTS = {
     "asyncpg": "import asyncpg",
     "pg8000": "import pg8000.native",
 }
+NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
 SETUP = """
 CREATE UNLOGGED TABLE nums AS
     SELECT n::int4 AS a, n::int8 * 1000003 AS b, n / 7.0::float8 AS c
@@ -124,10 +125,14 @@ class Worker:
 def import_time(name: str, size: int, environment: dict[str, str]) -> float:
     """Return how long a process takes that only imports a driver, the best of some."""
     best = float("inf")
-    for _ in range(size):
+    # As it is once installed: what was compiled is kept, by a first run that does not count.
+    known = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
+    for number in range(size + 1):
+        if number == 1:
+            best = float("inf")
         began = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-c", IMPORTS[name]], check=True, env={**os.environ, **environment}
+            [sys.executable, "-c", IMPORTS[name]], check=True, env={**known, **environment}
         )
         best = min(best, time.perf_counter() - began)
     return best
@@ -225,7 +230,8 @@ def main(arguments: Optional[list[str]] = None) -> int:
     with Server(setup=SETUP.format(**sizes), config=config) as server:
         host = server.socket_directory if options.socket else server.host
         dsn = f"host={host} port={server.port} user={server.superuser}"
-        dsn += f" password={server.password} dbname=postgres"
+        # the same for all of them: nobody asks first whether the server has TLS, which it has not
+        dsn += f" password={server.password} dbname=postgres sslmode=disable"
         workers: list[Worker] = []
         try:
             for name in options.drivers:

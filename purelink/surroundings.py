@@ -119,6 +119,12 @@ def _codeset() -> str:
 def _has_tls() -> bool:
     if "ssl" in sys.modules:
         return sys.modules["ssl"] is not None
-    import importlib.util
+    if not _found:
+        import importlib.util
 
-    return importlib.util.find_spec("_ssl") is not None
+        # Looked for once: it takes a dozen questions to the file system.
+        _found.append(importlib.util.find_spec("_ssl") is not None)
+    return _found[0]
+
+
+_found: list[bool] = []
