@@ -208,26 +208,27 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         elsewhere = forks() != self._forks or asyncio.get_running_loop() is not self._loop
         if elsewhere or lock.locked() or self._patience is not None:
             return await self.run(self._talk.query(sql, parameters))
-        async with lock:
+        await lock.acquire()  # nobody has it, so this waits for nothing
+        try:
             if self._talk.holder is not None:
                 self._talk.admit(None)
+            self._owner = asyncio.current_task()
+            short, pump = self._talk.short, self._pump
             try:
-                self._owner = asyncio.current_task()
-                short, pump = self._talk.short, self._pump
-                try:
-                    question = short.question(sql, parameters)
-                    heard = None if question is None else await pump.ask(question)
-                    if heard:
-                        result = short.answer(heard)
-                        if result is not None:
-                            return result
-                    rest = short.rest(heard)
-                except BaseException as error:
-                    said, pump.asked = pump.asked, False
-                    rest = short.failed(error, said=said)
-                return await self._told(rest, None)
-            finally:
-                self._owner = None
+                question = short.question(sql, parameters)
+                heard = None if question is None else await pump.ask(question)
+                if heard:
+                    result = short.answer(heard)
+                    if result is not None:
+                        return result
+                rest = short.rest(heard)
+            except BaseException as error:
+                said, pump.asked = pump.asked, False
+                rest = short.failed(error, said=said)
+            return await self._told(rest, None)
+        finally:
+            self._owner = None
+            lock.release()
 
     async def _recover(self) -> None:
         """As `Connection._recover`."""
