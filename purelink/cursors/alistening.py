@@ -49,7 +49,8 @@ class AsyncListener:
         **keywords: Any,
     ) -> None:
         self._conninfo = conninfo
-        self._keywords = keywords
+        # A host that swallows packets would hold an attempt for minutes.
+        self._keywords = {"timeout": check, **keywords}
         self._told = Listening(channels, random)
         self._check = check
         self._patience = patience

@@ -51,6 +51,8 @@ def test_what_there_is_no_class_for() -> None:
             errors.lookup(code)
     with pytest.raises(AttributeError):
         getattr(errors, "Nonsense")  # noqa: B009 - mypy would see it
+    gone = errors.server_error(errors.Diagnostics({"C": "72000", "M": "snapshot too old"}))
+    assert type(gone) is errors.OperationalError  # servers before 17
     strange = errors.server_error(errors.Diagnostics({"C": "23999", "M": "no"}))
     assert type(strange) is errors.IntegrityError
     assert strange.sqlstate == "23999"
