@@ -304,9 +304,9 @@ def test_ctrl_c_in_a_wait(alarm: Callable[[float], object]) -> None:
 
 
 def test_ctrl_c_while_we_write(alarm: Callable[[float], object]) -> None:
-    with Backend([hello(), stall(0.5), until_closed()]) as server:
+    with Backend([hello(), stall(1.5), until_closed()]) as server:
         connection = connect(server.dsn, autocommit=True)
-        alarm(0.2)
+        alarm(0.8)
         with pytest.raises(KeyboardInterrupt):
             connection.script("x" * (24 << 20))
         assert connection.closed
