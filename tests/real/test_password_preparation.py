@@ -111,7 +111,7 @@ def ours(password: bytes, theirs: str) -> str:
     return scram.verifier(password, base64.b64decode(salt), int(count))
 
 
-def test_the_same_verifiers(server: AnyServer) -> None:
+def test_check_127_the_same_verifiers(server: AnyServer) -> None:
     given = passwords(400)
     stored = verifiers(server, [literal(password) for password in given])
     assert len(stored) == len(given)
@@ -124,7 +124,7 @@ def test_the_same_verifiers(server: AnyServer) -> None:
     assert wrong == [], f"unicodedata has Unicode {unicodedata.unidata_version}"
 
 
-def test_bytes_that_are_not_utf8(server: AnyServer) -> None:
+def test_check_127_bytes_that_are_not_utf8(server: AnyServer) -> None:
     given = [b"\xff\xfe", b"p\xc3", b"\xc0\xafx", b"\xed\xa0\x80", b"\xe2\x85\xa8\xff", b"\xe4"]
     sql = ["E'" + "".join(f"\\x{byte:02x}" for byte in password) + "'" for password in given]
     server.psql(
@@ -156,7 +156,9 @@ def asking(own_server: Server) -> Iterator[Server]:
     ],
 )
 @pytest.mark.parametrize("iterations", [1, 4096, 30_000])
-def test_logging_in(asking: Server, stored: str, given: str, iterations: int) -> None:
+def test_checks_127_and_128_logging_in(
+    asking: Server, stored: str, given: str, iterations: int
+) -> None:
     if int(asking.version.split(".")[0]) >= 16:
         asking.psql(f"alter role postgres set scram_iterations = {iterations}")
     elif iterations != scram.ITERATIONS:

@@ -306,6 +306,15 @@ def test_check_122_the_callers_own_bound(face: Face) -> None:
     assert "5000 SCRAM iterations" in text
 
 
+def test_check_123_counting_ends_in_time(face: Face) -> None:
+    """PBKDF2 cannot be interrupted; the caller is told in time all the same."""
+    scram = Scram(iterations=4_000_000)
+    started = time.monotonic()
+    text = refusal(face, scram.offer(), scram.challenge(), dsn="connect_timeout=1")
+    assert text == "timeout expired"
+    assert 0.8 < time.monotonic() - started < 6
+
+
 def test_check_124_extensions(face: Face) -> None:
     scram = Scram()
     steps = [scram.offer(), scram.challenge("r={}SRV,s={},i={},x=1"), scram.proof(), scram.final()]

@@ -209,3 +209,33 @@ def test_nothing_is_said_where_nobody_asked(face: Face, capfd: pytest.CaptureFix
         face.connect(server.dsn, password="x")
     told = capfd.readouterr()
     assert (told.out, told.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "conninfo",
+    ["postgresql://u:sec%zzret@h/d", "postgresql://u:secret@[::1", "postgresql://u:secret%00x@h"],
+)
+def test_check_202_a_uri_shows_no_password(face: Face, conninfo: str) -> None:
+    with pytest.raises(Error) as refused:
+        face.connect(conninfo)
+    assert "***" in str(refused.value)
+    assert "sec" not in everything(refused.value).replace("Secret", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a matter of Unix permissions")
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_check_205_the_passfile(
+    face: Face, tmp_path: Any, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    passfile = tmp_path / "passfile"
+    passfile.write_text("127.0.0.1:*:*:*:hunter2\n")
+    passfile.chmod(mode)
+    server = Backend([startup(), send(request(3)), *([hear, send(NO)] if mode == 0o600 else [])])
+    with server, caplog.at_level(logging.INFO), pytest.raises(AuthenticationError) as refused:
+        face.connect(server.dsn, passfile=passfile)
+    if mode == 0o600:
+        assert str(refused.value).endswith(f'\npassword retrieved from file "{passfile}"')
+    else:
+        assert str(refused.value).endswith("fe_sendauth: no password supplied")
+        assert "has group or world access" in caplog.text
+    assert "hunter2" not in everything(refused.value) + caplog.text

@@ -1,0 +1,112 @@
+"""Each numbered check of the wire that is about reaching a server has a test of that name.
+
+And each class of incident that befell other clients (a CVE, an advisory, a bug) has at least one:
+the list below is looked up, so that a test that is renamed or removed is missed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+NAME = re.compile(r"def test_checks?_(\d{3}|\d\d)((?:_(?:\d{3}|and|to)(?=_))*)")
+
+#: startup, versions, results, asynchronous, extended, pipeline, COPY, authentication, TLS, loss,
+#: secrets; what is left out (180 to 201) is about values, whose tests go by the type's name
+NUMBERS = (*range(1, 180), 202, 203, 204, 205)
+
+#: class of incident -> file, test
+INCIDENTS = {
+    "length overflow on the way out": ("unit/wire/test_frontend.py", "check_085"),
+    "hostile lengths on the way in": ("scripted/test_result_checks.py", "check_036"),
+    "responses said in advance": ("scripted/test_asynchronous_checks.py", "check_068"),
+    "plaintext before TLS": ("scripted/test_tls_checks.py", "checks_148_and_149"),
+    "an error text before TLS": ("scripted/test_tls_checks.py", "check_147"),
+    "a function's answer larger than asked": ("scripted/test_result_checks.py", "check_061"),
+    "a startup without end": ("scripted/test_startup_checks.py", "check_010"),
+    "truncation inside TLS": ("scripted/test_tls_checks.py", "check_152"),
+    "counts of rows and columns that lie": ("scripted/test_result_checks.py", "check_042"),
+    "mutual authentication skipped": ("scripted/test_authentication_checks.py", "check_112"),
+    "another method in one session": ("scripted/test_authentication_checks.py", "check_114"),
+    "SCRAM iterations": ("scripted/test_authentication_checks.py", "check_122"),
+    "channel binding downgraded": ("scripted/test_authentication_checks.py", "check_141"),
+    "a certificate without a hash": ("scripted/test_authentication_checks.py", "check_139"),
+    "loose signatures and nonces": ("scripted/test_authentication_checks.py", "check_119"),
+    "timing of comparisons": ("unit/test_wire_checks.py", "secrets_are_compared_in_constant_time"),
+    "a password used at another host": ("scripted/test_authentication_checks.py", "check_130"),
+    "a password sent where it must not": ("scripted/test_authentication_checks.py", "check_141"),
+    "a token that adds headers": ("scripted/test_authentication_checks.py", "check_144_tokens"),
+    "text past the message": ("scripted/test_startup_checks.py", "check_009"),
+    "escaping by encoding": ("unit/values/test_values_quoting.py", "shift_jis_pairs"),
+    "NUL that truncates": ("scripted/test_startup_checks.py", "check_004"),
+    "an encoding that the server names": ("scripted/test_asynchronous_checks.py", "check_073"),
+    "literals that break out": ("property/test_values.py", "quoted_text_never_breaks_out"),
+    "identifiers unquoted": ("unit/values/test_values_quoting.py", "quote_ident"),
+    "rows that break out of COPY": ("unit/values/test_values_encoders.py", "escapes_of_copy"),
+    "column names as code": ("scripted/test_asynchronous_checks.py", "check_076"),
+    "bombs for parsers": ("unit/values/test_values_input.py", "json_nested_too_deeply"),
+    "arrays and numbers that lie": ("unit/values/test_values_input.py", "hostile_arrays"),
+    "options that nobody knows": ("unit/test_wire_checks.py", "no_option_runs_code"),
+    "names in certificates": ("scripted/test_tls_checks.py", "check_154"),
+    "TLS options ignored": ("scripted/test_tls_checks.py", "check_158"),
+    "files that others can read": ("scripted/test_tls_checks.py", "check_159"),
+    "an empty password": ("scripted/test_authentication_checks.py", "check_106"),
+    "passwords in errors": ("scripted/test_secrets.py", "check_202"),
+    "passwords in frames": ("scripted/test_secrets.py", "check_203"),
+    "the environment": ("scripted/test_secrets.py", "connecting_leaves_the_environment"),
+    "forks": ("scripted/test_cancel_and_loss_checks.py", "check_178"),
+    "threads": ("scripted/test_cancel_and_loss_checks.py", "check_179"),
+    "pickles": ("scripted/test_secrets.py", "check_204"),
+}
+
+
+@cache
+def source(name: str) -> str:
+    return (TESTS / name).read_text(encoding="utf-8")
+
+
+def numbers() -> set[int]:
+    found: set[int] = set()
+    for folder in ("scripted", "real", "unit/wire"):
+        for path in (TESTS / folder).glob("test_*.py"):
+            if "dblink" in path.name:
+                continue  # those have a numbering of their own
+            for first, more in NAME.findall(path.read_text(encoding="utf-8")):
+                named = [int(first), *map(int, re.findall(r"\d{3}", more))]
+                found.update(range(named[0], named[-1] + 1) if "_to" in more else named)
+    return found
+
+
+def test_every_check_has_a_test_of_its_name() -> None:
+    assert sorted(set(NUMBERS) - numbers()) == []
+
+
+@pytest.mark.parametrize("incident", INCIDENTS)
+def test_every_class_of_incident_has_a_test(incident: str) -> None:
+    name, test = INCIDENTS[incident]
+    assert re.search(rf"^(async )?def test_\w*{test}", source(name), re.MULTILINE)
+
+
+def test_secrets_are_compared_in_constant_time() -> None:
+    package = TESTS.parent / "purelink"
+    scram = (package / "wire" / "scram.py").read_text(encoding="utf-8")
+    assert "compare_digest(server, " in scram or "right = compare_digest(" in scram
+    doubtful = re.compile(r"(signature|proof|server_key|digest)\w* ?[!=]= ")
+    for path in (package / "wire").glob("*.py"):
+        assert not doubtful.search(path.read_text(encoding="utf-8")), path
+
+
+@pytest.mark.parametrize(
+    "option", ["__class__", "authenticationPluginClassName", "loggerFile", "socketFactory"]
+)
+def test_no_option_runs_code(option: str) -> None:
+    from purelink import conninfo
+    from purelink.errors import ConninfoError
+
+    for text in (f"{option}=x", f"postgresql://h/d?{option}=x"):
+        with pytest.raises(ConninfoError, match="invalid"):
+            conninfo.resolve(text, None, surroundings=conninfo.Surroundings({}, user="u"))
