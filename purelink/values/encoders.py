@@ -127,12 +127,11 @@ def copy_encoder(
     Raises (the encoder):
         InterfaceError: a row has the wrong number of values, or one that cannot be sent.
     """
-    if not types or any(
-        oid not in _KINDS and oid not in _CHARACTERS and oid != oids.BYTEA for oid in types
-    ):
+    found = [_binary(oid, encoding, errors) for oid in types if oid not in _KINDS]
+    ready = [one for one in found if one is not None]
+    if not types or len(ready) < len(found):
         return None
     kinds = tuple([_KINDS.get(oid, compiled.SINGLE) for oid in types])
-    ready = [_ready(oid, encoding, errors) for oid in types if oid not in _KINDS]
     head = _int16(len(types))
     singles: list[RowWriter] = []
 
@@ -187,12 +186,30 @@ def _single(oid: int, encoding: str, errors: str) -> RowWriter:
     """Return what writes a row of one value: its length word and bytes; raises anything."""
 
     def refuse(row: Any, index: int) -> bytes:  # noqa: ARG001
-        raise ValueError
+        from .binary_out import binary_encoder
+
+        encode = binary_encoder(oid, encoding=encoding, errors=errors)
+        if encode is None:
+            raise ValueError
+        return _field(encode(row[0]))  # a value that only a class of our own holds
 
     kind = _KINDS.get(oid, compiled.SINGLE)
-    ready = [] if oid in _KINDS else [_ready(oid, encoding, errors)]
+    found = None if oid in _KINDS else _binary(oid, encoding, errors)
+    ready = [] if found is None else [found]
     write = compiled.row_writer((kind,), ready, refuse, b"", b"", message=False)
     return lambda rows: write(rows, 0)
+
+
+def _binary(oid: int, encoding: str, errors: str) -> _Ready | None:
+    """Return what makes the binary form of a value of no fixed width; None for a type without."""
+    if oid in _CHARACTERS or oid == oids.BYTEA:
+        return _ready(oid, encoding, errors)
+    from .binary_out import binary_encoder
+
+    encode = binary_encoder(oid, encoding=encoding, errors=errors)
+    if encode is None:
+        return None
+    return lambda value: None if value is None else encode(value)
 
 
 def _ready(oid: int, encoding: str, errors: str, own: Writers = None) -> _Ready:

@@ -121,8 +121,11 @@ def test_many_types(connection: Any) -> None:
         assert connection.copy_in(f"copy types from stdin {form}", [row]) == 1
         found = connection.query("select a, b, c, d, e, f, g::text from types").rows
         assert found == [row]
+    connection.query("create temp table wordy (words tsvector)")
     with pytest.raises(InterfaceError, match="COPY them as text"):
-        connection.copy_in("copy types from stdin binary", [row])
+        connection.copy_in("copy wordy from stdin binary", [("a",)])
+    with pytest.raises(InterfaceError, match="cannot send a value of type 'int' as column"):
+        connection.copy_in("copy types from stdin binary", [(1,) * len(row)])
     assert connection.query("select 1").scalar() == 1
 
 

@@ -266,6 +266,26 @@ def test_there_and_back(link: Connection, kind: str, data: st.DataObject, rows: 
     assert again[1:4:2] == found[1:4:2]
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@settings(
+    max_examples=6,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data(), rows=st.integers(1, 3))
+def test_copied_in_in_binary(link: Connection, kind: str, data: st.DataObject, rows: int) -> None:
+    if "multirange" in kind and link.server_version < 140000:
+        pytest.skip("multiranges came with 14")
+    member = st.none() | KINDS[kind]
+    copied = [
+        (data.draw(member), shaped(data.draw(st.lists(member, max_size=3)), rows)) for _ in range(3)
+    ]
+    link.query("drop table if exists pg_temp.copied")
+    link.query(f"create temp table copied (n serial, v {kind}, a {kind}[])")
+    assert link.copy_in("copy copied (v, a) from stdin (format binary)", copied) == 3
+    found = link.query("select v, a from copied order by n").rows
+    assert same([list(row) for row in found], [[bare(v), bare(a)] for v, a in copied])
+
+
 TEXTS = {
     "xml": ["<a>\u20ac</a>", "text"],
     "tsvector": ["'a':1A,3 'b' 'it''s\\\\':2B", ""],

@@ -154,7 +154,8 @@ def test_copy_in_binary_of_too_large_a_row(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_types_that_need_copy_in_text() -> None:
-    assert copy_encoder([oids.INT4, oids.NUMERIC]) is None
+    assert copy_encoder([oids.INT4, oids.TSVECTOR]) is None
+    assert copy_encoder([987654]) is None
     assert copy_encoder([]) is None
 
 

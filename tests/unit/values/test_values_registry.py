@@ -1,0 +1,151 @@
+"""Types that are not built in: what a lying catalog or a hostile value can do, which is little."""
+
+# ruff: noqa: PT017 - whether it fails is what Hypothesis looks for
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from purelink.errors import DataError, InterfaceError
+from purelink.values.arrays import Array, array_literal
+from purelink.values.binary import binary_decoder
+from purelink.values.composites import fields_of, members, row_class
+from purelink.values.hstore import Hstore, decode_hstore, hstore_literal
+from purelink.values.parameters import encode
+from purelink.values.registry import OwnTypes
+from purelink.values.styles import Styles
+from purelink.values.text import text_decoder
+from purelink.values.typeinfo import Codec, TypeInfo
+
+ADDR = TypeInfo(20_000, "addr", "s", 20_001, "c", fields=(("a", 23), ("b", 25), ("c", 20_011)))
+MOOD = TypeInfo(20_010, "mood", "s", 20_011, "e", labels=("ok", "sad"))
+PAIRS = TypeInfo(20_020, "hstore", "s", 20_021, input="hstore_in")
+WIDE = TypeInfo(20_030, "wide", "s", 20_031, "r", part=701)
+
+
+def known() -> OwnTypes:
+    types = OwnTypes()
+    for info in (ADDR, MOOD, PAIRS, WIDE):
+        types.add(info)
+    return types
+
+
+KNOWN = known()
+OIDS = [20_000, 20_001, 20_010, 20_011, 20_020, 20_021, 20_030, 20_031, 2249, 2287]
+PIECES = st.text('()"\\,{}=> NULLabc01[].;é\udc80')
+
+
+@given(st.sampled_from(OIDS), PIECES | st.text(), st.sampled_from(["error", "text", "exact"]))
+def test_text_raises_data_errors_only(oid: int, text: str, policy: Any) -> None:
+    try:
+        text_decoder(oid, Styles(odd_values=policy), KNOWN)(text)
+    except DataError as error:
+        assert len(str(error)) < 400
+
+
+WORDS = st.sampled_from(
+    [
+        *(b"\0\0\0\1", b"\0\0\0\3", b"\0\0\0\x17", b"\xff\xff\xff\xff", b"\0\0\0\x19"),
+        *(b"\0\0\x4e\x2b", b"\x7f\xff\xff\xff", b"\0\0\0\4", b"\0\0\x08\xc9", b"ok"),
+    ]
+)
+
+
+@given(st.sampled_from(OIDS), st.lists(WORDS | st.binary(max_size=5), max_size=12).map(b"".join))
+def test_binary_raises_data_errors_only(oid: int, value: bytes) -> None:
+    try:
+        binary_decoder(oid, registry=KNOWN)(value)
+    except DataError as error:
+        assert error.sqlstate is not None
+
+
+texts = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
+
+
+@given(st.dictionaries(texts, st.none() | texts))
+def test_an_hstore_reads_back(pairs: dict[str, str | None]) -> None:
+    assert decode_hstore(hstore_literal(pairs, "x")) == pairs
+    data = len(pairs).to_bytes(4, "big")
+    for key, value in pairs.items():
+        raw = key.encode()
+        data += len(raw).to_bytes(4, "big") + raw
+        raw = b"" if value is None else value.encode()
+        data += (b"\xff" * 4 if value is None else len(raw).to_bytes(4, "big")) + raw
+    assert binary_decoder(20_020, registry=KNOWN)(data) == pairs
+    assert encode(Hstore(pairs), own=KNOWN.writers)[0] == 20_020
+
+
+@given(st.lists(st.none() | texts, min_size=2))
+def test_a_row_reads_back(values: list[str | None]) -> None:
+    _, _, data = encode(tuple(values))
+    assert data is not None
+    assert members(data.decode(), "record") == values
+
+
+def test_a_type_made_of_itself_ends() -> None:
+    types = OwnTypes()
+    types.add(TypeInfo(30_000, "a", "s", 30_001, "c", fields=(("b", 30_001),)))
+    types.add(TypeInfo(30_010, "d", "s", 0, "d", part=30_010))
+    with pytest.raises(DataError):
+        text_decoder(30_000, registry=types)("(x)")
+    with pytest.raises(DataError):
+        text_decoder(30_000, registry=types)('("{""(x,)""}")')
+    assert text_decoder(30_010, registry=types)("x") == "x"
+    assert binary_decoder(30_010, registry=types)(b"x") == b"x"
+
+
+def test_a_record_in_a_record_in_a_record() -> None:
+    value = b""
+    for _ in range(5000):
+        value = b"\0\0\0\1\0\0\x08\xc9" + len(value).to_bytes(4, "big") + value
+    began = time.process_time()
+    with pytest.raises(DataError, match=r"nested too deeply|malformed"):
+        binary_decoder(2249)(value)
+    assert time.process_time() - began < 10
+
+
+def test_rows_have_the_names_that_can_be_had() -> None:
+    kind = row_class("x", ["a", "_b", "class", "count", "a", "é", "__init__", ""])
+    value = kind(range(8))
+    assert (value.a, value.é) == (0, 5)
+    assert value.count(1) == 1
+    assert repr(value).startswith("x(a=0, _b=1")
+    assert value._asdict()[""] == 7
+    assert value == tuple(range(8))
+
+
+def test_which_classes_have_fields() -> None:
+    class Attributes:
+        __attrs_attrs__ = (type("A", (), {"name": "a"}),)
+
+    class Model:
+        model_fields = {"b": 1}  # noqa: RUF012 - as pydantic has it
+
+    class Pair(NamedTuple):
+        c: int
+
+    found = [fields_of(kind) for kind in (Attributes, Model, Pair, tuple, int)]
+    assert found == [("a",), ("b",), ("c",), None, None]
+
+
+def test_a_copy_is_independent() -> None:
+    one = known()
+    two = one.copy()
+    two.register("mood", Codec(decode=str.upper))
+    assert text_decoder(20_010, registry=one)("ok") == "ok"
+    assert text_decoder(20_011, registry=two)("{ok}") == ["OK"]
+    assert two.info("s.mood") == MOOD
+    assert two.info(20_000) == ADDR
+    assert two.kind_name(20_001) == "s.addr[]"
+    assert two.kind_name(25) == "text"
+
+
+def test_an_array_has_as_many_bounds_as_dimensions() -> None:
+    with pytest.raises(InterfaceError, match="needs as many lower bounds"):
+        array_literal(Array([[1]], (0,)), str)
+    assert array_literal(Array([], (0,)), str) == "{}"
