@@ -315,7 +315,7 @@ class Face:
         session = self._talk.session
         if session.closed:
             return "unknown"
-        if not session.idle:
+        if not session.idle or self._talk.holder is not None:
             return "active"
         return _STATUS[session.transaction_status or "I"]
 

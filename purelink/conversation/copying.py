@@ -1,6 +1,6 @@
 """COPY in and out, as conversations: blocks of bytes, rows, files; noticing the server meanwhile.
 
-Floor 3, pure. COPY is asked for in the extended protocol, a transaction's BEGIN in the same write.
+Floor 3, pure. COPY FROM is asked for in the simple protocol, COPY TO in the extended one.
 In: data goes out in messages of 64 kB at most, and whatever the server says meanwhile (a notice a
 row, an error) is taken at once, so neither side can block the other and an error stops the writing.
 An exception of the caller's source ends the COPY by CopyFail and is raised, the connection in step.
@@ -159,17 +159,28 @@ def _begin(talk: Talk, sql: str, outcome: str) -> Dialogue[Answer]:
     Raises: as `Talk.query`; ProgrammingError: it is no such COPY.
     """
     session = talk.session
-    batch, answer = talk.batch(), Answer()
-    batch.parse(answer, b"", session.text(sql, "the query")).bind(answer).execute(answer)
-    inward = outcome == "copy-in"
-    # Behind what is sent comes a Sync of its own.
-    batch = batch.flush() if inward else batch.sync()
-    data = dialogues.ask(session, batch, talk.decoder_for)
-    yield from dialogues.read(session, talk.deliver, data=data, first=inward)
-    while answer.formats is None and not answer.complete:
-        if session.closed:
-            raise session.gone()
-        yield from dialogues.read(session, talk.deliver, first=inward)
+    text = session.text(sql, "the query")
+    if outcome == "copy-in":
+        # As everybody does it, in the simple protocol: what goes on between Execute and Sync is
+        # more than some poolers can follow.
+        session.may_say(ord("Q"))
+        yield from talk.begin_if_due()
+        data = dialogues.simple_query(session, text, talk.decoder_for)
+        yield from dialogues.read(session, talk.deliver, data=data, first=True)
+        while not session.answers:
+            if session.closed:
+                raise session.gone()
+            yield from dialogues.read(session, talk.deliver, first=True)
+        answer = session.answers[0]
+    else:
+        batch, answer = talk.batch(), Answer()
+        batch.parse(answer, b"", text).bind(answer).execute(answer).sync()
+        data = dialogues.ask(session, batch, talk.decoder_for)
+        yield from dialogues.read(session, talk.deliver, data=data)
+        while answer.formats is None and not answer.complete:
+            if session.closed:
+                raise session.gone()
+            yield from dialogues.read(session, talk.deliver)
     if answer.outcome == outcome or (answer.complete and answer.formats is not None):
         return answer
     # It never was a COPY, or an error came first.

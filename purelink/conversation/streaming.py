@@ -3,7 +3,8 @@
 Floor 3, pure. The statement is told once; each fetch takes the next `chunk` rows, and asks for
 those after them before it hands its own out, so that the server works meanwhile. What is held is
 two chunks at most. Leaving early closes the portal: nothing is cancelled, so a transaction goes on.
-No Sync is said before the end, so outside a transaction the statement is one by itself.
+Each Execute is followed by a Sync, which every pooler understands; a portal survives that in a
+transaction alone, so where none is open the stream has one of its own, committed at its end.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 from ..errors import InterfaceError
 from ..values.parameters import encode_parameters
-from ..wire import dialogues, legality
+from ..wire import dialogues
 from ..wire.dialogues import Batch
 from ..wire.session import Answer
 from .outcomes import first_error
@@ -58,6 +59,8 @@ class Streaming:
         self._begun = False
         #: what the next rows are awaited by; None: nothing is on its way
         self._ahead: Answer | None = None
+        #: its transaction is its own
+        self._alone = False
         self.columns: tuple[Column, ...] | None = None
         self.command_tag: str | None = None
 
@@ -84,6 +87,11 @@ class Streaming:
             own=talk.registry.writers,
         )
         batch, answer = talk.batch(), Answer()
+        self._alone = talk.autocommit and session.transaction_status == "I"
+        if self._alone:
+            begun = Answer()
+            batch.parse(begun, b"", b"BEGIN").bind(begun).execute(begun)
+            talk.undoing = True
         batch.parse(answer, b"", text, tuple([oid for oid, _, _ in encoded]))
         batch.bind(
             answer,
@@ -92,7 +100,7 @@ class Streaming:
             tuple([value for _, _, value in encoded]),
             talk.statements.formats_of(self._sql),
         )
-        batch.describe_portal(answer).execute(answer, limit=self._chunk).flush()
+        batch.describe_portal(answer).execute(answer, limit=self._chunk).sync()
         data = dialogues.ask(session, batch, talk.decoder_for)
         talk.holder = self
         self._ahead = answer
@@ -126,7 +134,7 @@ class Streaming:
     def _ask_for_more(self, before: Answer) -> Dialogue[None]:
         session = self._talk.session
         after = self._ahead = Answer(before.columns, before.decoder)
-        batch = Batch().execute(after, limit=self._chunk).flush()
+        batch = Batch().execute(after, limit=self._chunk).sync()
         data = dialogues.ask(session, batch, self._talk.decoder_for)
         yield from dialogues.push(session, self._talk.deliver, data=data)
 
@@ -146,15 +154,26 @@ class Streaming:
         session.answers.clear()
 
     def _end(self) -> Dialogue[None]:
-        """Say Sync, after closing the portal where it may still be open; be in step."""
+        """Close the portal where it may still be open, end a transaction of our own; be in step."""
         talk, session = self._talk, self._talk.session
-        data = b""
-        if session.state in (legality.OPEN, legality.EXECUTE, legality.EXECUTE_ROWS):
-            batch = Batch().close(None, b"P", b"").sync()
-            data = dialogues.ask(session, batch, talk.decoder_for)
-        self._ahead = None
-        yield from dialogues.until_idle(session, talk.deliver, data=data)
+        ahead, self._ahead = self._ahead, None
+        yield from dialogues.until_idle(session, talk.deliver)
         session.answers.clear()
+        talk.undoing = False
+        batch = Batch()
+        if ahead is not None and ahead.suspended:
+            batch.close(None, b"P", b"")
+        if self._alone and session.transaction_status != "I":
+            ended = Answer()
+            batch.parse(ended, b"", b"COMMIT").bind(ended).execute(ended)
+        if batch.pieces:
+            data = dialogues.ask(session, batch.sync(), talk.decoder_for)
+            yield from dialogues.until_idle(session, talk.deliver, data=data)
+            error = first_error(session.answers)
+            session.answers.clear()
+            if error is not None:
+                talk.holder = None
+                raise error
         talk.holder = None
 
     def close(self) -> Dialogue[None]:

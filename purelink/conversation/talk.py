@@ -77,8 +77,8 @@ class Talk:
         begin: what begins a transaction. blocks: those that are open, innermost last.
         two_phase: the two-phase transaction that is under way, or None.
         pipelining: the pipeline in whose block cursors queue what they execute, or None.
-        undoing: what was asked since the last Sync is a transaction by itself, and only whole of
-            use: a recovery rolls it back.
+        undoing: what is under way is a transaction by itself, and only whole of use: a recovery
+            rolls it back.
         notice_handlers: called with each notice's Diagnostics; notification_handlers: with each
             Notification. A handler that raises is reported to `report`, the rest go on.
         notifications: those that no handler took, in order; `notifications_lost`: how many of
@@ -255,13 +255,17 @@ class Talk:
         session = self.session
         text = session.text(sql, "the query")
         session.may_say(ord("Q"))
-        if not self.autocommit and session.transaction_status == "I":
-            yield from self.command(self.begin.decode())
+        yield from self.begin_if_due()
         data = dialogues.simple_query(session, text, self.decoder_for)
         yield from self.finish(data)
         answers = self.taken()
         self.statements.heard(answers)
         return [result_of(answer, answers) for answer in answers]
+
+    def begin_if_due(self) -> Dialogue[None]:
+        """Begin the transaction that the next simple query is to be in. Raises: as `query`."""
+        if not self.autocommit and self.session.transaction_status == "I":
+            yield from self.command(self.begin.decode())
 
     def command(self, sql: str) -> Dialogue[None]:
         """Run one command by the simple protocol, for its effect.
@@ -356,6 +360,12 @@ class Talk:
             self.outcome = "cancelled" if cancelled else "completed"
         session.answers.clear()
         session.copied.clear()
+        undoing, self.undoing = self.undoing, False
+        if session.idle and undoing and session.transaction_status != "I":
+            try:
+                yield from bounded(self.command("ROLLBACK"), Limit(RECOVERY_SECONDS))
+            except (Error, OSError, LimitExpired):
+                session.end()
         if session.idle:
             return True
         yield from self.abandon()

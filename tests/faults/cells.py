@@ -27,6 +27,13 @@ __all__ = ["Seen", "judge", "play"]
 SECONDS_AT_MOST = SECONDS + 5.0 + 12.0
 
 
+#: what a fault before this one has left behind holds its locks
+ALONE = """
+select pg_terminate_backend(pid) from pg_stat_activity
+    where pid <> pg_backend_pid() and backend_type = 'client backend';
+"""
+
+
 class Seen(NamedTuple):
     """What came of it.
 
@@ -63,7 +70,7 @@ def play(server: Server, fault: Fault, phase: str, face: str, place: Place) -> S
         Missing: the fault needs a program that is not here.
     """
     with site(server, fault, place) as where:
-        server.psql(SETUP + "truncate kept, slow;")
+        server.psql(ALONE + SETUP + "truncate kept, slow;")
         door = Door(face, where.dsn)
         try:
             connection = door.connect()
