@@ -225,7 +225,7 @@ def _probe(talk: Talk, transcript: Reads) -> None:
 
 
 #: conversation -> the messages after which the server is asked again
-ENDINGS = {"_stream": b"ZsCE", "_copy_in": b"ZGE", "_copy_in_binary": b"ZGE", "_many": b"ZnTE"}
+ENDINGS = {"_copy_in": b"ZG", "_copy_in_binary": b"ZG", "_many": b"ZnTE"}
 
 
 def trips(data: bytes, endings: bytes) -> list[bytes]:

@@ -87,7 +87,7 @@ def _many(_random: Random) -> list[bytes]:
 
 
 def _copy_in(_random: Random) -> list[bytes]:
-    return [PARSED, BOUND, COPY_IN, complete("COPY 5"), READY]
+    return [COPY_IN, complete("COPY 5"), READY]
 
 
 def _copy_in_binary(random: Random) -> list[bytes]:
@@ -101,8 +101,10 @@ def _copy_out(random: Random) -> list[bytes]:
 
 
 def _stream(_random: Random) -> list[bytes]:
-    two = [row(b"1"), row(b"2")]
-    return [PARSED, BOUND, rows(), *two, SUSPENDED, *two, SUSPENDED, complete("SELECT 0"), READY]
+    two = [row(b"1"), row(b"2"), SUSPENDED, READY_IN_TRANSACTION]
+    begun = [PARSED, BOUND, complete("BEGIN"), PARSED, BOUND, rows()]
+    ended = [complete("SELECT 0"), READY_IN_TRANSACTION, PARSED, BOUND, complete("COMMIT"), READY]
+    return [*begun, *two, *two, *ended]
 
 
 def _listening(_random: Random) -> list[bytes]:

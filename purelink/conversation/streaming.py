@@ -158,6 +158,8 @@ class Streaming:
         talk, session = self._talk, self._talk.session
         ahead, self._ahead = self._ahead, None
         yield from dialogues.until_idle(session, talk.deliver)
+        # Behind the last row there may still be an error: of the commit, of a deferred check.
+        late = first_error(session.answers) if ahead is None or not ahead.suspended else None
         session.answers.clear()
         talk.undoing = False
         batch = Batch()
@@ -169,18 +171,19 @@ class Streaming:
         if batch.pieces:
             data = dialogues.ask(session, batch.sync(), talk.decoder_for)
             yield from dialogues.until_idle(session, talk.deliver, data=data)
-            error = first_error(session.answers)
+            late = late or first_error(session.answers)
             session.answers.clear()
-            if error is not None:
-                talk.holder = None
-                raise error
         talk.holder = None
+        if late is not None:
+            raise late
 
     def close(self) -> Dialogue[None]:
         """Leave it: rows on their way are dropped, the connection is in step afterwards.
 
         Raises:
-            ConnectionLost, RemoteProtocolError: the connection is over.
+            DatabaseError: the rows that were asked for ahead failed, or the stream's own
+                transaction could not be committed. ConnectionLost, RemoteProtocolError: the
+                connection is over.
         """
         self._begun = True
         if self.open:
