@@ -12,19 +12,17 @@ from typing import TYPE_CHECKING, Any, Callable, Protocol, Sequence
 from ..errors import (
     DataError,
     Diagnostics,
-    Error,
     LocalProtocolError,
 )
 from ..values.bulk import best_formats, row_decoder
 from ..values.styles import Styles
 from ..values.text import fresh_registry
-from ..wire import dialogues, legality
+from ..wire import dialogues
 from ..wire.cancel import cancel
 from ..wire.dialogues import Batch
 from ..wire.session import Answer, Notification, Session
-from ..wire.startup import bounded
-from ..wire.wants import Aside, Close, Deliver, Dialogue, Limit, LimitExpired
-from . import querying, transacting
+from ..wire.wants import Close, Deliver, Dialogue, Limit, LimitExpired
+from . import querying, recovery, transacting
 from .outcomes import result_of
 from .short import ShortWay
 from .statements import CACHE_SIZE, Statements
@@ -39,10 +37,8 @@ if TYPE_CHECKING:
     from .statements import Request
     from .transacting import Transacting, TwoPhase
 
-__all__ = ["RECOVERY_SECONDS", "Talk"]
+__all__ = ["Talk"]
 
-#: How long bringing a connection back into step may take, and how long the cancel of it.
-RECOVERY_SECONDS = 5.0
 #: Types whose text depends on DateStyle or IntervalStyle, and their arrays and ranges.
 STYLED = frozenset(
     {1082, 1083, 1114, 1184, 1186, 1266, 1115, 1182, 1183, 1185, 1187, 1270}
@@ -50,7 +46,6 @@ STYLED = frozenset(
 )
 #: Notifications kept for whoever takes them out later; beyond that the oldest are lost.
 NOTIFICATIONS_AT_MOST = 100_000
-CANCEL_SECONDS = 2.0
 
 
 class Holder(Protocol):
@@ -332,65 +327,11 @@ class Talk:
         )
 
     def recover(self, *, cancelling: bool = True, unsent: bool = False) -> Dialogue[bool]:
-        """Bring the session back into step after a conversation was left early.
+        """Bring the session back into step after a conversation was left early, or close it.
 
-        Cancels what runs, drains what was asked, within `RECOVERY_SECONDS`; a connection that
-        cannot be brought back is closed, as is one whose cancel request may still be on its way
-        (it would hit the next statement). Never raises; returns whether it is in step.
-        `outcome` then tells what became of the statement.
-
-        Args:
-            cancelling: False: wait for its end instead.
-            unsent: part of the request has not gone out: the rest is not sent for the sake of
-                order, since nobody wants it to take effect any more. The connection is closed.
+        Never raises; returns whether it is in step. See `recovery.recover`.
         """
-        session = self.session
-        self.holder = None
-        self.outcome = "unknown"
-        if not session.closed and not unsent:
-            try:
-                yield from bounded(self._resume(cancelling), Limit(RECOVERY_SECONDS))
-            except (Error, OSError, LimitExpired):
-                pass  # not to be brought back: closed below
-        if session.idle:
-            cancelled = any(
-                answer.error is not None and answer.error.sqlstate == "57014"
-                for answer in session.answers
-            )
-            self.outcome = "cancelled" if cancelled else "completed"
-        session.answers.clear()
-        session.copied.clear()
-        undoing, self.undoing = self.undoing, False
-        if session.idle and undoing and session.transaction_status != "I":
-            try:
-                yield from bounded(self.command("ROLLBACK"), Limit(RECOVERY_SECONDS))
-            except (Error, OSError, LimitExpired):
-                session.end()
-        if session.idle:
-            return True
-        yield from self.abandon()
-        return False
-
-    def _resume(self, cancelling: bool) -> Dialogue[None]:
-        session = self.session
-        if session.unsettled:
-            # Left before it was said: there is nothing to be answered.
-            session.withdraw()
-        if session.idle:
-            return
-        if session.state not in (legality.COPY_IN, legality.COPY_BOTH) and cancelling:
-            try:
-                yield Aside(self.cancellation(), limit=Limit(CANCEL_SECONDS))
-            except (Error, OSError):
-                pass  # not delivered: what runs may end by itself within the time left
-        data = b""
-        if self.undoing and ord("P") in legality.SAID.get(session.state, ()):
-            self.undoing, undone = False, Answer()
-            batch = Batch().parse(undone, b"", b"ROLLBACK").bind(undone).execute(undone).sync()
-            data = dialogues.ask(session, batch, self.decoder_for)
-        while not session.idle:
-            yield from dialogues.until_idle(session, self.deliver, data=data)
-            data = b""
+        return recovery.recover(self, cancelling=cancelling, unsent=unsent)
 
     def abandon(self) -> Dialogue[None]:
         """Close the channel without a word: nobody knows what the server waits for."""

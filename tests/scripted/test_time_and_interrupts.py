@@ -21,7 +21,7 @@ import pytest
 
 from purelink.aio import aconnect
 from purelink.connection import connect
-from purelink.conversation import talk
+from purelink.conversation import recovery
 from purelink.errors import ConnectionLost, OperationalError, Timeout
 from purelink.pumps.blocking import BlockingPump
 from purelink.testing.backend import (
@@ -146,7 +146,7 @@ def test_a_statement_that_ends_by_itself_before_the_cancel(face: Face) -> None:
 
 
 def test_a_server_that_is_deaf_to_our_cancel(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(talk, "RECOVERY_SECONDS", 0.1)
+    monkeypatch.setattr(recovery, "RECOVERY_SECONDS", 0.1)
     with Backend([hello(), expect(Query), until_closed()], [expect(CancelRequest)]) as server:
         connection = face.connect(server.dsn)
         with pytest.raises(Timeout, match="the connection is closed"):
@@ -158,7 +158,7 @@ def test_a_server_that_is_deaf_to_our_cancel(face: Face, monkeypatch: pytest.Mon
 
 
 def test_a_server_that_drips_after_our_cancel(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(talk, "RECOVERY_SECONDS", 0.1)
+    monkeypatch.setattr(recovery, "RECOVERY_SECONDS", 0.1)
     story = Cancelled()
     dripping = [story.query, drip(NOTICE * 1000, pause=0.01)]
     story.ended = b""
@@ -171,7 +171,7 @@ def test_a_server_that_drips_after_our_cancel(face: Face, monkeypatch: pytest.Mo
 
 
 def test_a_server_that_floods_after_our_cancel(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(talk, "RECOVERY_SECONDS", 0.2)
+    monkeypatch.setattr(recovery, "RECOVERY_SECONDS", 0.2)
     script: list[Step] = [hello(), expect(Query), send(rows()), flood(row(b"x" * 1000) * 60)]
     with Backend(script, [expect(CancelRequest)]) as server:
         connection = face.connect(server.dsn)
@@ -182,7 +182,7 @@ def test_a_server_that_floods_after_our_cancel(face: Face, monkeypatch: pytest.M
 
 def test_a_cancel_request_that_hangs(face: Face, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may still strike: the connection is not used again, though the answer came."""
-    monkeypatch.setattr(talk, "CANCEL_SECONDS", 0.1)
+    monkeypatch.setattr(recovery, "CANCEL_SECONDS", 0.1)
     script: list[Step] = [hello(), expect(Query), stall(0.3), send(result(b"x"), READY)]
     with Backend([*script, until_closed()], [expect(CancelRequest), stall()]) as server:
         connection = face.connect(server.dsn)
