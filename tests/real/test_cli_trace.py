@@ -39,7 +39,7 @@ def test_no_connection(server: AnyServer, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_a_wrong_string(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["trace", "--dsn", "nonsense"]) == 2
+    assert main(["trace", "--dsn", "nonsense=1"]) == 2
     out, err = capsys.readouterr()
     assert not out
     assert "nonsense" in err
