@@ -7,8 +7,8 @@ others write rows as they come, in bounded memory.
 
 from __future__ import annotations
 
-import json
 import re
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, Callable
 
 from ..values.arrays import array_decoder
@@ -209,8 +209,18 @@ class Csv(Format):
 
     def rows(self, rows: list[tuple[str | None, ...]]) -> None:
         super().rows(rows)
-        if self.names:
-            self.out.write("".join([self._line(row) for row in rows]))
+        if not self.names:
+            return
+        null, separator = self.null, self.separator
+        lines = [separator.join([null if v is None else v for v in row]) for row in rows]
+        text = "\n".join(lines)
+        # Mostly nothing is to be quoted: the whole piece is looked at, not every value.
+        plain = (
+            text.count(separator) == (len(self.names) - 1) * len(rows)
+            and text.count("\n") == len(rows) - 1
+            and not ('"' in text or "\r" in text or "\\." in text)
+        )
+        self.out.write(f"{text}\n" if plain else "".join([self._line(row) for row in rows]))
 
     def _line(self, row: tuple[str | None, ...]) -> str:
         null = self.null
@@ -222,8 +232,8 @@ class Csv(Format):
         return text
 
 
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+#: text as JSON, its letters as they are
+_text: Callable[[str], str] = encode_basestring
 
 
 def _number(value: str) -> str:

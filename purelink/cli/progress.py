@@ -62,7 +62,7 @@ class Progress:
         self._columns = columns
         self._clock = clock
         self._started = clock()
-        self._drawn_at: float | None = None
+        self._drawn_at = self._started
         self._width = 0
         self.rows = 0
         self.bytes = 0
@@ -79,7 +79,7 @@ class Progress:
         if not self._shown:
             return
         now = self._clock()
-        if self._drawn_at is None or now - self._drawn_at >= self._every:
+        if now - self._drawn_at >= self._every:
             self._drawn_at = now
             self._draw()
 

@@ -90,12 +90,12 @@ def test_standard_input(shell: Shell, table: str, monkeypatch: pytest.MonkeyPatc
 
 def test_progress_is_drawn_and_wiped(shell: Shell, table: str, tmp_path: Path) -> None:
     file = tmp_path / "many"
-    file.write_text("".join(f"{n}\tname {n}\t1\n" for n in range(50_000)))
+    file.write_text("".join(f"{n}\tname {n}\t1\n" for n in range(300_000)))
     said = shell("copy", "in", table, str(file), "--progress", "always")
     first, *_, last = said.err.split("\r")
     assert first == ""
     assert said.err.split("\r")[1].startswith("[#")
-    assert last.startswith("COPY 50000  ")
+    assert last.startswith("COPY 300000  ")
 
 
 def test_errors(shell: Shell, table: str, tmp_path: Path) -> None:

@@ -339,3 +339,22 @@ def test_colours_where_they_are_wanted(shell: Shell) -> None:
     assert said.out.startswith("\x1b[1m a \x1b[0m\n")
     assert "\x1b[1;31mERROR:\x1b[0m" in shell("query", "--color", "always", "selec").err
     assert "\x1b" not in shell("query", "select 1 as a").out
+
+
+def test_a_service_file_and_a_passfile(
+    shell: Shell, server: AnyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, passwords = tmp_path / "services", tmp_path / "passwords"
+    services.write_text(
+        f"[shop]\nhost={server.host}\nport={server.port}\nuser=u_scram\ndbname=rem\n"
+    )
+    passwords.write_text(f"{server.host}:*:rem:u_scram:pw\n")
+    passwords.chmod(0o600)
+    for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv("PGPASSFILE", str(passwords))
+    sql = "select current_user, current_database()"
+    theirs = shell.psql("-t", "-A", "-d", "service=shop", "-c", sql)
+    assert shell("query", "-t", "-A", "-d", "service=shop", sql) == theirs
+    assert theirs.out == "u_scram|rem\n"
