@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, NoReturn, TypeVar
 
 from ..connection import connect
 from ..conninfo import parse
@@ -41,7 +42,10 @@ __all__ = [
     "add_speech",
     "keywords_of",
     "opened",
+    "reached",
 ]
+
+T = TypeVar("T")
 
 #: Exit codes, psql's: a failure of the command (or wrong usage), no connection (or a lost one), a
 #: script stopped at an error; and the shell's for Ctrl-C.
@@ -239,24 +243,33 @@ def opened(options: argparse.Namespace, voice: Voice, **more: Any) -> Connection
     Raises:
         CommandFailed: no connection was made, and the reason has been said.
     """
-    try:
-        text, keywords = keywords_of(options)
-        if options.password:
-            answer = ask_password(keywords.get("user"))
-            if answer is not None:
-                keywords["password"] = answer
-        connection = _tried(text, keywords, ask=not options.no_password, more=more)
-    except (ConnectError, InterfaceError) as error:
-        voice.error(error)
-        raise CommandFailed(NO_CONNECTION) from None
+    connection = reached(options, voice, partial(connect, autocommit=True, **more))
     connection.notice_handlers.append(voice.notice)
     return connection
 
 
-def _tried(text: str, keywords: dict[str, Any], *, ask: bool, more: dict[str, Any]) -> Connection:
-    keywords.setdefault("fallback_application_name", "purelink")
+def reached(options: argparse.Namespace, voice: Voice, make: Callable[..., T]) -> T:
+    """Call `make(conninfo, **keywords)`, which connects, as the options say; return what it gives.
+
+    Raises:
+        CommandFailed: no connection was made, and the reason has been said.
+    """
     try:
-        return connect(text, autocommit=True, **keywords, **more)
+        text, keywords = keywords_of(options)
+        keywords.setdefault("fallback_application_name", "purelink")
+        if options.password:
+            answer = ask_password(keywords.get("user"))
+            if answer is not None:
+                keywords["password"] = answer
+        return _tried(text, keywords, make, ask=not options.no_password)
+    except (ConnectError, InterfaceError) as error:
+        voice.error(error)
+        raise CommandFailed(NO_CONNECTION) from None
+
+
+def _tried(text: str, keywords: dict[str, Any], make: Callable[..., T], *, ask: bool) -> T:
+    try:
+        return make(text, **keywords)
     except ConnectError as error:
         # Where a password was given and refused psql gives up, too.
         if not ask or not error.password_needed or "password" in keywords:
@@ -264,7 +277,7 @@ def _tried(text: str, keywords: dict[str, Any], *, ask: bool, more: dict[str, An
         answer = ask_password(_user_of(text, keywords))
         if answer is None:
             raise
-        return connect(text, autocommit=True, **{**keywords, "password": answer}, **more)
+        return make(text, **{**keywords, "password": answer})
 
 
 def _user_of(text: str, keywords: dict[str, Any]) -> str | None:

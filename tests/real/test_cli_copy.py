@@ -152,6 +152,34 @@ def test_listen_in_vain(shell: Shell) -> None:
     assert shell("listen", "x", "-p", "1").code == 2
 
 
+def test_listen_outlives_its_connection(shell: Shell, server: AnyServer) -> None:
+    find = "select pid from pg_stat_activity where query like 'LISTEN%' and application_name = $1"
+
+    def cut() -> None:
+        with purelink.connect(server.dsn, autocommit=True) as connection:
+            seen: list[tuple[int]] = []
+            while not seen and not done.wait(0.05):
+                seen = connection.query(find, "purelink").rows
+            for (pid,) in seen:
+                connection.query("select pg_terminate_backend($1)", pid)
+            while not done.wait(0.05):
+                connection.query("notify jobs, 'again'")
+
+    done = threading.Event()
+    thread = threading.Thread(target=cut)
+    thread.start()
+    try:
+        said = shell("listen", "jobs", "--count", "1", "--timeout", "30", "--json")
+    finally:
+        done.set()
+        thread.join()
+    assert said.code == 0
+    gap, notification = map(json.loads, said.out.splitlines())
+    assert gap["gap"] >= 0
+    assert "terminating connection" in gap["reason"]
+    assert notification["payload"] == "again"
+
+
 def isready(*arguments: str) -> tuple[int, str]:
     ran = subprocess.run(
         [program("pg_isready"), *arguments], capture_output=True, text=True, check=False, timeout=60
