@@ -53,7 +53,12 @@ def test_the_examples_run(
     page = path.read_text(encoding="utf-8")
     for packages in re.findall(r"<!-- needs: (.*?) -->", page):
         for package in packages.split():
-            pytest.importorskip(package)
+            pytest.importorskip(package, reason=f"{package} is not installed")
+            if package == "sqlalchemy":
+                # what the entry points do where purelink is installed as it is now
+                import purelink.sqlalchemy
+
+                purelink.sqlalchemy.register()
     for variable, value in (
         ("PGHOST", server.host),
         ("PGPORT", server.port),
