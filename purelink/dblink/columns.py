@@ -11,7 +11,7 @@ Left out: `U&"…"` names, and whether a collation exists (it would change nothi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .. import values
 from ..errors import DatabaseError, InterfaceError, ProgrammingError
@@ -44,13 +44,15 @@ class Column(NamedTuple):
     """One declared column.
 
     `name` as folded and clipped, `oid` and `typmod` (-1: none) of its type, `declared` the type
-    as it was written.
+    as it was written. `local`: the name of a domain, an enum … of the local database, which has
+    the last word on each value; `oid` is then the type that it is based on. "" for none.
     """
 
     name: str
     oid: int
     typmod: int
     declared: str
+    local: str = ""
 
 
 #: the one column of a command's result: its tag
@@ -161,7 +163,13 @@ def _name(token: _Token) -> str:
     return clip(name)[0]
 
 
-def _column(name: str, tokens: list[_Token], after: str) -> tuple[Column, bool]:
+def _column(
+    name: str,
+    tokens: list[_Token],
+    after: str,
+    known: Mapping[str, tuple[int, int, str]],
+    missing: list[str],
+) -> tuple[Column, bool]:
     # the column, and whether it says SETOF; `after` is the mark that follows in the SQL
     for place, token in enumerate(tokens):
         if token.kind == "string":
@@ -174,9 +182,13 @@ def _column(name: str, tokens: list[_Token], after: str) -> tuple[Column, bool]:
         collated = False
     setof = bool(tokens) and tokens[0].text.lower() == "setof"
     text = "".join(" " * token.spaced + token.text for token in tokens[setof:]).strip()
+    if text in known:
+        return Column(name, *known[text][:2], text, known[text][2]), setof
     try:
         oid, typmod = values.type_named(text)
     except ProgrammingError as error:
+        if error.sqlstate == "42704":
+            missing.append(text)
         if error.message != "syntax error at end of input":
             raise
         raise _stopped(after) from None
@@ -196,12 +208,19 @@ def _check_collation(tokens: list[_Token], after: str) -> None:
         raise _stopped(after)
 
 
-def declared(columns: Columns) -> tuple[Column, ...] | None:
+def declared(
+    columns: Columns,
+    known: Mapping[str, tuple[int, int, str]] | None = None,
+    missing: list[str] | None = None,
+) -> tuple[Column, ...] | None:
     """Return the declared columns, or None where the result's own are to be taken.
 
     Args:
         columns: the text of a column definition list; or pairs of a name (exact, nothing is
             folded) and a type text; or None. Only the pairs may be none at all.
+        known: types of the local database by their text: OID and modifier of what they are based
+            on, and their name there.
+        missing: takes the texts of types that nobody knows.
 
     Raises:
         LinkProgrammingError: 42601 syntax; 42701 a name twice; 42P16 SETOF or a pseudo-type;
@@ -217,7 +236,7 @@ def declared(columns: Columns) -> tuple[Column, ...] | None:
     unknown = None
     for one in _written(columns) if isinstance(columns, str) else _paired(columns):
         try:
-            found.append(_column(*one))
+            found.append(_column(*one, known or {}, [] if missing is None else missing))
         except DatabaseError as error:
             # the server reads the whole list before it looks for types
             if error.sqlstate == "42601":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .ledger import Slot
     from .opening import Link
 
-__all__ = ["LOST", "Done", "Failure", "lost", "run_to_end", "spelled"]
+__all__ = ["LOST", "Done", "Failure", "lost", "run_to_end", "several", "spelled"]
 
 #: How a connection ends in the middle of a conversation.
 LOST = (ConnectionLost, RemoteProtocolError)
@@ -92,3 +92,8 @@ def run_to_end(slot: Slot[Link], sql: str) -> Dialogue[Done]:
 def _counted(columns: tuple[Column, ...]) -> RowDecoder:
     """Rows that nobody will see are checked and dropped."""
     return null_row_decoder(len(columns))
+
+
+def several(sql: str) -> bool:
+    """Tell whether a text may hold more than one statement."""
+    return ";" in sql.rstrip().rstrip(";")

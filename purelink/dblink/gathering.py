@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping, NamedTuple
 
 from ..errors import Error, InterfaceError, Timeout
 from ..wire.wants import Call, Dialogue, Limit, LimitExpired, Watch
-from . import columns as declaration
 from . import refusals, rules
 from .reading import Reading, Rows
 
@@ -72,7 +71,6 @@ class Gathering:
 
     Raises:
         InterfaceError: a name stands twice, or has no text; `together` is no positive number.
-        As the column list's reading.
     """
 
     def __init__(
@@ -100,7 +98,9 @@ class Gathering:
                 raise InterfaceError(f'there is no query for the name "{refusals.shown(name)}"')
         self._links = links
         self._sql = sql
-        self._declared: tuple[Column, ...] | None = declaration.declared(wanted)
+        self._wanted = wanted
+        self._declared: tuple[Column, ...] | None = None
+        self._begun = False
         self._together = together
         self._timeout = timeout
         self._progress = progress
@@ -112,7 +112,13 @@ class Gathering:
         self._hopeless: set[Any] = set()
 
     def next(self) -> Dialogue[Gathered | None]:
-        """Return the next result, whichever link it comes from; None when there are no more."""
+        """Return the next result, whichever link it comes from; None when there are no more.
+
+        Raises: as the reading of the columns; whatever `progress` raises.
+        """
+        if not self._begun:
+            self._declared = yield from self._links.opening.declared(self._wanted)
+            self._begun = True
         while not self._ready:
             while self._waiting and len(self._running) < (self._together or self.total):
                 yield from self._ask(self._waiting.popleft())

@@ -17,7 +17,6 @@ from ..values.rows import text_row_decoder
 from ..wire import dialogues
 from ..wire.session import Answer
 from ..wire.wants import Call, Dialogue
-from . import columns as declaration
 from . import refusals, rules
 from .commands import LOST, Done, Failure, lost, run_to_end, spelled
 from .ledger import Ledger, Slot, clip
@@ -127,7 +126,7 @@ class Links:
 
         Raises: as the checks of section 7; remote errors with dblink's CONTEXT.
         """
-        declared = declaration.declared(wanted)
+        declared = yield from self.opening.declared(wanted)
         self.current = sql
         try:
             return (yield from self._queried(where, sql, declared, fail=fail))
@@ -291,7 +290,7 @@ class Links:
         self, name: str | None, cursor: str, count: int, fail: bool, wanted: Columns
     ) -> Dialogue[Rows]:
         """dblink_fetch: the next rows of a cursor. Raises: 08003, 34000, remote errors."""
-        declared = declaration.declared(wanted)
+        declared = yield from self.opening.declared(wanted)
         slot = yield from self.found(name)
         sql = f"FETCH {count} FROM {cursor}"
         reading = Reading(slot, name, rules.fetching(cursor), declared, sql, fail=fail)
@@ -386,7 +385,7 @@ class Links:
 
         Raises: 08003; 42804 and conversion errors (the result is used up); remote errors.
         """
-        declared = declaration.declared(wanted)
+        declared = yield from self.opening.declared(wanted)
         slot = yield from self.found(name)
         reading = Reading(slot, name, rules.EXECUTING_QUERY, declared, slot.query or "", fail=fail)
         rows = Rows(reading, self)

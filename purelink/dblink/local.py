@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Sequence, Tuple
 
+from ..values import oids
 from ..values.parameters import encode_parameters
 from ..values.rows import text_row_decoder
 from ..wire import dialogues
@@ -75,6 +76,17 @@ _NOT_TABLES = {
 }
 
 
+_TYPE = """\
+SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod, pg_catalog.format_type(t.oid, NULL)
+FROM pg_catalog.pg_type t
+WHERE t.oid OPERATOR(pg_catalog.=) CAST(
+    pg_catalog.to_regtype(CAST($1 AS pg_catalog.text)) AS pg_catalog.oid)"""
+
+_BASE = """\
+SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod FROM pg_catalog.pg_type t
+WHERE t.oid OPERATOR(pg_catalog.=) CAST($1 AS pg_catalog.oid)"""
+
+
 class Role(NamedTuple):
     """Whose rights count: a role's name, and whether it is a superuser."""
 
@@ -123,6 +135,34 @@ class Local:
         """
         found = yield from self.asked(*([_ROLE] if user is None else [_ROLE_NAMED, user]))
         return Role(str(found[0][0]), found[0][1] == "t") if found else Role(user or "", False)
+
+    # -- types of column lists that only the local database knows ------------------------------
+
+    def type_of(self, text: str) -> Dialogue[tuple[int, int, str] | None]:
+        """Return what a type is based on (OID, modifier), and its name; None: there is none.
+
+        What Python has no values for (an enum, a composite …) is based on text.
+        """
+        found = yield from self.asked(_TYPE, text)
+        if not found or found[0][1] == "p":
+            return None
+        oid, kind, base, modifier, name = found[0]
+        typmod = "-1"
+        while kind == "d":
+            typmod = str(modifier)
+            [(oid, kind, base, modifier)] = yield from self.asked(_BASE, str(base))
+        number = int(oid or 0)
+        if kind != "b" or number not in oids.TYPES:
+            return oids.TEXT, -1, str(name)
+        return number, int(typmod), str(name)
+
+    def check(self, name: str, texts: Sequence[str | None]) -> Dialogue[None]:
+        """Have the local database read values of a type. Raises: its errors."""
+        sql = (
+            f"SELECT pg_catalog.count(CAST(t.v AS {name}))"  # noqa: S608 - as the server wrote it
+            " FROM pg_catalog.unnest(CAST($1 AS pg_catalog.text[])) AS t(v)"
+        )
+        yield from self.asked(sql, _array(texts))
 
     # -- dblink_get_pkey, dblink_build_sql_* (section 12) -------------------------------------
 
@@ -245,6 +285,15 @@ class Local:
         if len(rows) > 1:
             raise refusals.source_row_ambiguous()
         return rows[0]
+
+
+def _array(texts: Sequence[str | None]) -> str:
+    """Return the text of a text[]."""
+    elements = (
+        "NULL" if text is None else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        for text in texts
+    )
+    return "{" + ",".join(elements) + "}"
 
 
 def _quoted(columns: Sequence[_Column]) -> list[str]:

@@ -12,8 +12,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 from ..conninfo import parse
-from ..errors import ConnectError, ConninfoError, Error, InterfaceError, Timeout
+from ..errors import (
+    ConnectError,
+    ConninfoError,
+    DatabaseError,
+    Error,
+    InterfaceError,
+    ProgrammingError,
+    Timeout,
+)
 from ..wire.wants import Call, Dialogue
+from . import columns as declaration
 from . import refusals, rules
 from .local import Local, Role
 
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from ..conversation.connect import Plan
     from ..conversation.talk import Talk
     from ..errors import Diagnostics
+    from .columns import Column, Columns
     from .lookups import Lookups
 
 __all__ = ["Link", "Opening"]
@@ -128,6 +138,39 @@ class Opening:
         refusals.checked_text(text)
         composed = yield from self.lookups.conninfo(text, role, self.scram_keys)
         return (text, True) if composed is None else (composed, False)
+
+    def declared(self, wanted: Columns) -> Dialogue[tuple[Column, ...] | None]:
+        """Read a column list; the local database, if there is one, knows its own types.
+
+        Raises: as `columns.declared`.
+        """
+        missing: list[str] = []
+        local = self.local
+        try:
+            return declaration.declared(wanted, missing=missing)
+        except ProgrammingError:
+            if local is None or not missing:
+                raise
+            known: dict[str, tuple[int, int, str]] = {}
+            for text in missing:
+                found = yield from local.type_of(text)
+                if found is None:
+                    raise
+                known[text] = found
+        return declaration.declared(wanted, known)
+
+    def checked(
+        self, declared: tuple[Column, ...], unchecked: list[tuple[int, list[str | None]]]
+    ) -> Dialogue[DatabaseError | None]:
+        """Have the local database look at values of its own types; return what it refuses."""
+        for place, texts in unchecked:
+            if texts and self.local is not None:
+                given, texts[:] = list(texts), []
+                try:
+                    yield from self.local.check(declared[place].local, given)
+                except DatabaseError as error:
+                    return error
+        return None
 
     def _brought(self, conninfo: str) -> tuple[bool, bool]:
         """Return what a string brings: a password of its own; SCRAM keys passed through intact."""

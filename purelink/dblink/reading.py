@@ -21,7 +21,7 @@ from ..wire import dialogues
 from ..wire.wants import Call, Dialogue
 from . import columns as declaration
 from . import rules
-from .commands import LOST, Failure, lost, spelled
+from .commands import LOST, Failure, lost, several, spelled
 
 if TYPE_CHECKING:
     from ..wire.backend import Column as RemoteColumn
@@ -84,6 +84,9 @@ class Reading:
         self._tag: str | None = None
         self._begun: Answer | None = None
         self._convert: Converter | None = None
+        # The texts of columns whose types are the local database's: it has yet to see them.
+        self.unchecked: list[tuple[int, list[str | None]]] = []
+        self.unchecked += [(at, []) for at, column in enumerate(declared or ()) if column.local]
 
     # -- in pieces: dblink --------------------------------------------------------------------
 
@@ -156,7 +159,7 @@ class Reading:
         if answer.error is not None:
             self._failed(answer)
         elif answer.value_error is not None:
-            self._refuse(answer.value_error)
+            self.refuse(answer.value_error)
         elif answer.outcome == "empty":
             self._failure = Failure(None, self.slot.error_text)
         elif answer.columns is None:
@@ -171,7 +174,7 @@ class Reading:
         self._begun, self.rows, self._tag, self._convert = answer, [], None, None
         mismatch = declaration.check_rows(self.declared, len(answer.columns))
         if mismatch is not None:
-            self._refuse(mismatch)
+            self.refuse(mismatch)
         elif self._refused is None:
             direct = not whole and self._as_sent(answer.columns)
             self._convert = list if direct else self._converter(answer.columns)
@@ -190,7 +193,9 @@ class Reading:
         return self.declared is None or (
             len(self.declared) == len(columns)
             and all(
-                mine.oid == theirs.type_oid and mine.typmod in (-1, theirs.type_modifier)
+                not mine.local
+                and mine.oid == theirs.type_oid
+                and mine.typmod in (-1, theirs.type_modifier)
                 for mine, theirs in zip(self.declared, columns)
             )
         )
@@ -212,13 +217,16 @@ class Reading:
 
     def _read(self, arrived: list[tuple[Any, ...]]) -> None:
         assert self._convert is not None
+        for column, texts in self.unchecked:
+            texts.extend(row[column] for row in arrived)
         try:
             self.rows.extend(self._convert(arrived))
         except DatabaseError as error:
             # A value that the declared type refuses: the rest is read and dropped.
-            self._refuse(error)
+            self.refuse(error)
 
-    def _refuse(self, error: DatabaseError) -> None:
+    def refuse(self, error: DatabaseError) -> None:
+        """End it with an error of our own: what is left is read and dropped."""
         self._refused = self._refused or error
         self._convert = None
         self.rows.clear()
@@ -296,7 +304,7 @@ class Reading:
         elif answer.columns is None:
             self._command(answer.command_tag or "")
         elif answer.value_error is not None:
-            self._refuse(answer.value_error)
+            self.refuse(answer.value_error)
         else:
             self._begin(answer, whole=True)
             if self._convert is not None:
@@ -306,7 +314,7 @@ class Reading:
         """A command's tag is the result: one row of one text column."""
         refused = self.command_refused or declaration.check_status(self.declared)
         if refused is not None:
-            self._refuse(refused)
+            self.refuse(refused)
             return
         self.rows = [(tag,)]
         if self.declared is None:
@@ -360,7 +368,8 @@ class Rows:
         """
         reading = self.reading
         # Only the last of several results counts, and which is the last is known at the end.
-        everything = everything or _several(reading.sql)
+        everything = everything or several(reading.sql)
+        yield from self._check_types()
         while not reading.finished and (everything or len(reading.rows) < AT_ONCE):
             yield from self._step()
         if reading.finished:
@@ -400,6 +409,12 @@ class Rows:
         rows, reading.rows = reading.rows, []
         return rows
 
+    def _check_types(self) -> Dialogue[None]:
+        one, opening = self.reading, self._links.opening
+        refused = yield from opening.checked(one.declared or (), one.unchecked)
+        if refused is not None:
+            one.refuse(refused)
+
     def _step(self) -> Dialogue[None]:
         reading = self.reading
         slot = reading.slot
@@ -411,6 +426,7 @@ class Rows:
             reading.finished = True
             yield from self._links.left(slot, temporary=reading.temporary)
             raise
+        yield from self._check_types()
 
     def _finish(self) -> Dialogue[None]:
         reading = self.reading
@@ -432,7 +448,3 @@ class Rows:
         reading.finished = True
         reading.rows = []
         yield from self._links.left(reading.slot, temporary=reading.temporary)
-
-
-def _several(sql: str) -> bool:
-    return ";" in sql.rstrip().rstrip(";")
