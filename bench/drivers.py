@@ -311,10 +311,13 @@ class Pg8000(Driver):
         import pg8000.native
 
         parts = dict(part.split("=", 1) for part in self.dsn.split())
+        host, port = parts["host"], int(parts["port"])
+        place: dict[str, Any] = {"host": host, "port": port}
+        if host.startswith("/"):
+            place = {"unix_sock": f"{host}/.s.PGSQL.{port}"}
         return pg8000.native.Connection(
             parts["user"],
-            host=parts["host"],
-            port=int(parts["port"]),
+            **place,
             password=parts["password"].strip("'"),
             database=parts["dbname"],
         )
