@@ -276,6 +276,11 @@ class Error(Exception):
         return str(self.args[0]) if self.args else ""
 
     @property
+    def diag(self) -> Diagnostics:
+        """`diagnostics` by psycopg's name; empty where the error is not from a server."""
+        return Diagnostics({}) if self.diagnostics is None else self.diagnostics
+
+    @property
     def detail(self) -> str | None:
         """DETAIL, where there is one."""
         return self.diagnostics.message_detail if self.diagnostics is not None else None

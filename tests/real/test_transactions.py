@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,8 @@ from tests.both import Door
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.conftest import AnyServer
 
 pytestmark = pytest.mark.server
 
@@ -325,3 +328,24 @@ def test_two_phases_out_of_place(two: Door) -> None:
     for parts in ((-1, "a", "b"), (1, "a" * 65, "b"), (1, "a", "é")):
         with pytest.raises(ProgrammingError):
             connection.xid(*parts)
+
+
+def test_a_cancelled_task_rolls_its_block_back(server: AnyServer) -> None:
+    async def main() -> None:
+        async with await purelink.aconnect(server.dsn, autocommit=True) as connection:
+            await connection.execute("create temp table t (a int)")
+
+            async def work() -> None:
+                async with connection.transaction():
+                    await connection.execute("insert into t values (1)")
+                    await connection.execute("select pg_sleep(20)")
+
+            task = asyncio.ensure_future(work())
+            await asyncio.sleep(0.5)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert connection.transaction_status == "idle"
+            assert await (await connection.execute("select * from t")).fetchall() == []
+
+    asyncio.run(main())

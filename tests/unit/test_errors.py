@@ -32,6 +32,8 @@ def test_every_sqlstate_has_a_class(code: str) -> None:
     assert type(again) is kind
     assert str(again) == "no\nDETAIL:  why"
     assert again.diagnostics == raised.diagnostics
+    assert again.diag.message_detail == "why"
+    assert errors.Error("ours").diag.message_detail is None
     assert kind.__name__ in dir(errors)
 
 
