@@ -10,6 +10,7 @@ import itertools
 import logging
 import sys
 from typing import TYPE_CHECKING, Any, Callable
+from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql.base import PGDialect, PGExecutionContext
@@ -43,6 +44,13 @@ LEVELS = (
 class ExecutionContext(PGExecutionContext):
     """Opens a named cursor for what is streamed (`stream_results`, `yield_per`)."""
 
+    def pre_exec(self) -> None:
+        """Look whether this engine has changed the schema since the connection was used last."""
+        super().pre_exec()  # type: ignore[no-untyped-call]
+        connection: Any = self._dbapi_connection
+        dialect: Any = self.dialect
+        dialect.look(connection.talk, changes=self.isddl)
+
     def create_server_side_cursor(self) -> Any:
         """Return a cursor whose rows stay on the server until they are fetched."""
         connection: Any = self._dbapi_connection
@@ -61,6 +69,32 @@ class Dialect(PGDialect):
     dialect_injects_custom_json_deserializer = True
     execution_ctx_cls = ExecutionContext
     colspecs = {**PGDialect.colspecs, **COLSPECS}  # noqa: RUF012 - SQLAlchemy's way
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)  # type: ignore[no-untyped-call]
+        self._changes = 0
+        self._seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        self._changing: WeakSet[Any] = WeakSet()
+
+    def look(self, talk: Any, *, changes: bool) -> None:
+        """Have a connection prepare its statements anew if this engine's DDL made them stale.
+
+        A connection sees its own; what another one of the engine did would be `StaleStatement` in
+        a transaction.
+        """
+        if changes:
+            self._changes += 1
+            self._changing.add(talk)
+        if self._seen.get(talk) != self._changes:
+            self._seen[talk] = self._changes
+            talk.statements.renew()
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        """Commit; what was changed in there, others see from now on."""
+        super().do_commit(dbapi_connection)  # type: ignore[no-untyped-call]
+        if dbapi_connection.talk in self._changing:
+            self._changing.discard(dbapi_connection.talk)
+            self._changes += 1
 
     @classmethod
     def import_dbapi(cls) -> Any:

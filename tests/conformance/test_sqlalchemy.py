@@ -279,6 +279,26 @@ def test_many_rows_at_a_time(engine: Engine) -> None:
     assert engine.run(work) == (10, sum(range(2500)) - 2 * 55)
 
 
+def test_what_one_connection_changes_is_not_stale_on_another(make: Callable[..., Engine]) -> None:
+    """Also where the other one is inside a transaction, and has the statement prepared."""
+    engine = make(pool_size=2)
+    if engine.loop is not None:
+        pytest.skip("told in the blocking one: the dialects share it")
+    tables = [
+        sa.Table("purelink_stale", sa.MetaData(), sa.Column("a", kind))
+        for kind in (sa.Integer, sa.Text)
+    ]
+    with engine.engine.connect() as one, engine.engine.connect() as other:
+        for table in tables:
+            table.create(one)
+            one.commit()
+            for _ in range(3):
+                assert other.execute(sa.text("select * from purelink_stale")).all() == []
+            other.rollback()
+            table.drop(one)
+            one.commit()
+
+
 def test_isolation_levels(make: Callable[..., Engine]) -> None:
     engine = make(isolation_level="REPEATABLE READ")
     show = sa.text("show transaction_isolation")
