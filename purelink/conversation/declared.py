@@ -80,7 +80,10 @@ class Declaring(Cursoring[Row]):
         hold = " WITH HOLD" if self.withhold else ""
         sql = f"DECLARE {self._quoted()}{scroll} CURSOR{hold} FOR {text}"
         encoded = encode_parameters(
-            values, encoding=session.encoding, errors=session.encoding_errors
+            values,
+            encoding=session.encoding,
+            errors=session.encoding_errors,
+            own=talk.registry.writers,
         )
         begun = talk.batch()
         answer, described = Answer(), Answer()

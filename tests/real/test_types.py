@@ -382,6 +382,15 @@ def test_on_the_other_face(server: AnyServer, link: Connection) -> None:
     asyncio.run(told())
 
 
+def test_cursors_write_them_too(fresh: Connection) -> None:
+    fresh.types.fetch("mood", Mood)
+    rows = fresh.execute("select %s, %s::mood[]", (Mood.ok, [Mood.sad])).fetchall()
+    assert rows == [(Mood.ok, [Mood.sad])]
+    with fresh.transaction(), fresh.cursor("named") as cursor:
+        cursor.execute("select %s, n from generate_series(1, 3) n", (Mood.sad,))
+        assert cursor.fetchall() == [(Mood.sad, n) for n in (1, 2, 3)]
+
+
 def test_executemany_and_copy_write_them_too(fresh: Connection) -> None:
     fresh.types.fetch("item", Item)
     fresh.types.fetch("mood", Mood)
