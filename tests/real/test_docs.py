@@ -40,7 +40,10 @@ def name(path: Path) -> str:
 
 
 #: pages that need a stage of their own, and have a test of their own: page -> that test
-STAGED = {"docs/dblink.md": "tests/real/test_docs_dblink.py"}
+STAGED = {
+    "docs/connecting.md": "tests/real/test_docs_connecting.py",
+    "docs/dblink.md": "tests/real/test_docs_dblink.py",
+}
 RUN = [
     path for path in PAGES if name(path) not in STAGED and blocks(path.read_text(encoding="utf-8"))
 ]
