@@ -54,8 +54,8 @@ grant select on foo to public;
 
 
 def cluster() -> Server:
-    """Return the server, not yet started."""
-    return Server(hba=HBA, setup=SETUP)
+    """Return the server, not yet started. It prepares transactions, unlike one out of the box."""
+    return Server(hba=HBA, setup=SETUP, config={"max_prepared_transactions": 10})
 
 
 if __name__ == "__main__":

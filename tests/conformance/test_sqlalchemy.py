@@ -58,6 +58,18 @@ class Engine:
 
         return self.loop.run_until_complete(run())
 
+    def bare(self, work: Callable[[sa.Connection], Any]) -> Any:
+        """Run; transactions are the work's own."""
+        if self.loop is None:
+            with self.engine.connect() as connection:
+                return work(connection)
+
+        async def run() -> Any:
+            async with self.engine.connect() as connection:
+                return await connection.run_sync(work)
+
+        return self.loop.run_until_complete(run())
+
     def close(self) -> None:
         if self.loop is None:
             self.engine.dispose()
@@ -383,20 +395,56 @@ def test_reflection(engine: Engine) -> None:
     )  # fmt: skip
 
 
-def test_two_phases(make: Callable[..., Engine], server: AnyServer) -> None:
+@pytest.fixture
+def preparing(server: AnyServer) -> None:
     with purelink.connect(server.dsn, autocommit=True) as connection:
-        if connection.query("show max_prepared_transactions").scalar() == "0":
-            pytest.skip("the server prepares no transactions (max_prepared_transactions = 0)")
+        prepares = connection.query("show max_prepared_transactions").scalar() != "0"
+    if not server.owned and not prepares:
+        pytest.skip("the server of --dsn prepares no transactions (max_prepared_transactions)")
+
+
+def test_two_phases(preparing: None, make: Callable[..., Engine]) -> None:
     engine = make()
 
-    def begin(connection: sa.Connection) -> None:
-        dialect = connection.dialect
-        dialect.do_begin_twophase(connection, "purelink_xid")
-        dialect.do_prepare_twophase(connection, "purelink_xid")
-        assert "purelink_xid" in dialect.do_recover_twophase(connection)
-        dialect.do_rollback_twophase(connection, "purelink_xid")
+    def prepare(connection: sa.Connection) -> None:
+        connection.begin_twophase("purelink_xid").prepare()
+        connection.invalidate()  # as if it were lost between the phases
 
-    engine.run(begin)
+    def recover(connection: sa.Connection) -> list[str]:
+        found = connection.recover_twophase()
+        for xid in found:
+            connection.rollback_prepared(xid, recover=True)
+        return found
+
+    engine.bare(prepare)
+    assert engine.bare(recover) == ["purelink_xid"]
+    assert engine.bare(recover) == []
+
+
+def test_two_phases_as_a_program_says_it(preparing: None, make: Callable[..., Engine]) -> None:
+    engine = make()
+
+    def work(connection: sa.Connection) -> list[str]:
+        connection.execute(sa.text("create table sa_two (a text)"))
+        connection.commit()
+        try:
+            for word, prepares, commits in (
+                ("both", True, True),
+                ("one", False, True),
+                ("not", True, False),
+            ):
+                transaction = connection.begin_twophase()
+                connection.execute(sa.text("insert into sa_two values (:a)"), {"a": word})
+                if prepares:
+                    transaction.prepare()
+                (transaction.commit if commits else transaction.rollback)()
+            return list(connection.scalars(sa.text("select a from sa_two order by a")))
+        finally:
+            connection.rollback()
+            connection.execute(sa.text("drop table sa_two"))
+            connection.commit()
+
+    assert engine.bare(work) == ["both", "one"]
 
 
 def test_a_bare_connection_that_is_garbage_is_closed(make: Callable[..., Engine]) -> None:

@@ -18,8 +18,6 @@ from purelink.errors import (
     ReadOnlySqlTransaction,
     UniqueViolation,
 )
-from purelink.testing.programs import ProgramsMissing
-from purelink.testing.server import Server
 from tests.both import Door
 
 if TYPE_CHECKING:
@@ -209,19 +207,12 @@ def test_characteristics(door: Door) -> None:
 # -- two phases ------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def preparing() -> Iterator[Server]:
-    try:
-        with Server(config={"max_prepared_transactions": 5}) as started:
-            yield started
-    except ProgramsMissing as missing:
-        pytest.skip(f"no server: {missing}")
-
-
 @pytest.fixture(params=["blocking", "asyncio"])
-def two(request: pytest.FixtureRequest, preparing: Server) -> Iterator[Door]:
-    made = Door(request.param, preparing.dsn)
+def two(request: pytest.FixtureRequest, server: AnyServer) -> Iterator[Door]:
+    made = Door(request.param, server.dsn)
     connection = made.connect()
+    if not server.owned and connection.query("show max_prepared_transactions").scalar() == "0":
+        pytest.skip("the server of --dsn prepares no transactions (max_prepared_transactions)")
     connection.execute("create table if not exists tpc (a text)")
     connection.execute("truncate tpc")
     try:
@@ -230,6 +221,8 @@ def two(request: pytest.FixtureRequest, preparing: Server) -> Iterator[Door]:
         for xid in connection.tpc_recover():
             connection.tpc_rollback(xid)
         made.close()
+        with purelink.connect(server.dsn, autocommit=True) as last:
+            last.execute("drop table tpc")
 
 
 def rows(connection: Any) -> list[str]:
