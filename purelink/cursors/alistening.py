@@ -5,7 +5,7 @@ Floor 5. The asyncio twin of `listening`.
 
 from __future__ import annotations
 
-from asyncio import sleep
+import asyncio
 from random import random
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Union
@@ -32,8 +32,7 @@ class AsyncListener:
         conninfo, keywords: as `connect` takes them.
         channels: to listen on; more by `listen`.
         check: seconds of silence after which the server is asked whether it is there: a network
-        that
-            is dead says nothing.
+            that is dead says nothing.
         patience: seconds to try to reconnect for, after which the error is raised; None: for ever.
 
     Iterate over it, or call `next`: each event is a `Notification`, or a `Gap` after it was deaf
@@ -56,6 +55,7 @@ class AsyncListener:
         self._patience = patience
         self._connection: AsyncConnection[Any] | None = None
         self._closed = False
+        self._pause: asyncio.Future[None] | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -137,10 +137,12 @@ class AsyncListener:
         while not self._closed:
             delay = self._told.attempt()
             if deadline is not None and monotonic() + delay > deadline and delay:
-                await sleep(max(deadline - monotonic(), 0.0))
+                await self._wait(max(deadline - monotonic(), 0.0))
                 return None
             if delay:
-                await sleep(delay)
+                await self._wait(delay)
+                if self._closed:
+                    return None
             try:
                 connection: AsyncConnection[Any] = await aconnect(
                     self._conninfo, autocommit=True, **self._keywords
@@ -161,6 +163,16 @@ class AsyncListener:
             return self._told.found(monotonic())
         return None
 
+    async def _wait(self, seconds: float) -> None:
+        """Pause, until `close` at most."""
+        # A future of the running loop: an `asyncio.Event` made in `__init__` has Python 3.9's loop.
+        self._pause = pause = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait((pause,), timeout=seconds)
+        finally:
+            pause.cancel()
+            self._pause = None
+
     async def __aiter__(self) -> AsyncIterator[Event]:
         while not self._closed:
             event = await self.next()
@@ -170,6 +182,8 @@ class AsyncListener:
     async def close(self) -> None:
         """As `Listener.close`."""
         self._closed = True
+        if self._pause is not None:
+            self._pause.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()

@@ -32,8 +32,7 @@ class Listener:
         conninfo, keywords: as `connect` takes them.
         channels: to listen on; more by `listen`.
         check: seconds of silence after which the server is asked whether it is there: a network
-        that
-            is dead says nothing.
+            that is dead says nothing.
         patience: seconds to try to reconnect for, after which the error is raised; None: for ever.
 
     Iterate over it, or call `next`: each event is a `Notification`, or a `Gap` after it was deaf

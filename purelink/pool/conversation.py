@@ -259,6 +259,8 @@ class Talk:
     def _clean(self, member: Member) -> Telling[bool]:
         connection = member.connection
         try:
+            if connection.talk.pipelining is not None:
+                return False  # in a block that somebody is still to leave, or never will
             if connection.transaction_status not in ("idle", "active", "unknown"):
                 rollback = connection.talk.rollback()
                 yield Do(connection.run, (rollback, RESET_SECONDS))

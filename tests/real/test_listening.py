@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import purelink
+from purelink.conversation import listening
 from purelink.errors import ConnectError, InterfaceError, NotSupportedError
 from purelink.wire.scram import verifier
 
@@ -141,6 +142,38 @@ def test_a_listeners_patience(server: AnyServer) -> None:
         threading.Timer(1, impatient.close).start()
         assert list(impatient) == []
         assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("timeout", [None, 60.0])
+def test_closing_a_listener_ends_its_pause(
+    server: AnyServer, monkeypatch: pytest.MonkeyPatch, timeout: float | None
+) -> None:
+    monkeypatch.setattr(listening, "DELAY_AT_FIRST", 60.0 if timeout is None else 300.0)
+    monkeypatch.setattr(listening, "DELAY_AT_MOST", 600.0)
+    nowhere = "host=127.0.0.1 port=1 user=x dbname=x"
+
+    async def run() -> None:
+        async with purelink.AsyncListener(server.dsn, "a") as listener:
+            assert listener.connection is not None
+            listener._conninfo = nowhere
+            await listener.connection.close()
+            waiting = asyncio.ensure_future(listener.next(timeout))
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+            begun = time.monotonic()
+            await listener.close()
+            assert await asyncio.wait_for(waiting, 20) is None
+            assert time.monotonic() - begun < 10
+
+    asyncio.run(run())
+    with purelink.Listener(server.dsn, "a") as listener:
+        assert listener.connection is not None
+        listener._conninfo = nowhere
+        listener.connection.close()
+        threading.Timer(0.3, listener.close).start()
+        begun = time.monotonic()
+        assert listener.next(timeout) is None
+        assert 0.2 < time.monotonic() - begun < 10
 
 
 # -- passwords -------------------------------------------------------------------------------

@@ -229,6 +229,23 @@ def test_a_terminated_one_is_never_handed_out(basin: Basin, server: AnyServer) -
     assert pool.get_stats()["pool_size"] == 0
 
 
+def test_one_inside_a_pipeline_that_was_never_left_is_replaced(basin: Basin) -> None:
+    pool = basin.pool(min_size=0, max_size=1)
+    connection = basin.do(pool.getconn)
+    pipeline = connection.pipeline()
+    enter = getattr(pipeline, "__aenter__", None) or pipeline.__enter__
+    basin.do(enter)
+    assert connection.transaction_status == "idle"
+    basin.do(pool.putconn, connection)
+    assert connection.closed
+    other = basin.do(pool.getconn)
+    cursor = other.cursor()
+    basin.do(cursor.execute, "select 42")
+    assert basin.do(cursor.fetchone) == (42,)
+    basin.do(pool.putconn, other)
+    assert pool.get_stats()["returns_bad"] == 1
+
+
 def test_a_broken_one_is_replaced_by_the_servant(basin: Basin) -> None:
     pool = basin.pool(min_size=1)
     basin.do(pool.wait, 20)

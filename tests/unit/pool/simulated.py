@@ -25,6 +25,7 @@ class Toy:
         self.autocommit = False
         self.transaction_status = "idle"
         self.holder: Any = None
+        self.pipelining: Any = None
         self.talk = self
         self.log: list[str] = []
 

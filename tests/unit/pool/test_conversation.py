@@ -64,7 +64,7 @@ def test_a_transaction_is_rolled_back_on_the_way_in() -> None:
     assert world.ledger.idle
 
 
-@pytest.mark.parametrize("state", ["active", "unknown", "closed", "held", "lost"])
+@pytest.mark.parametrize("state", ["active", "unknown", "closed", "held", "in a pipeline", "lost"])
 def test_what_is_not_sound_is_not_kept(state: str) -> None:
     world = World()
     toy = world.out()
@@ -72,6 +72,8 @@ def test_what_is_not_sound_is_not_kept(state: str) -> None:
         toy.close()
     elif state == "held":
         toy.holder = object()
+    elif state == "in a pipeline":
+        toy.pipelining = object()
     elif state == "lost":
         toy.transaction_status, toy.alive = "in transaction", False
     else:
