@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CHUNK", "Gathering", "addresses", "looks_ready", "timestamp"]
 
-#: One receive's size. A bigger one costs more: its block is mapped and unmapped each time.
-CHUNK = 65536
+#: One receive's size, six of the pieces that a server sends: with the rest of a row before it
+#: that is decoded at once (`values.bulk`). A bigger one costs more: its block is mapped and
+#: unmapped each time.
+CHUNK = 49152
 #: How long to wait for more of an answer that does not look finished, in seconds.
 LINGER = 0.001
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnDecoder", "column_decoder", "decoded", "finish_dates", "finish_uuids"]
 
-#: many values, none of them NULL, and how many bytes each has (b"" if some have more than 255),
-#: to as many objects; raises anything where it is in doubt
-ColumnDecoder = Callable[["Sequence[str]", "Octets"], "Sequence[object]"]
+#: many values, none of them NULL, how many bytes each has (b"" if some have more than 255), and
+#: the values joined by NULs, to as many objects; raises anything where it is in doubt
+ColumnDecoder = Callable[["Sequence[str]", "Octets", str], "Sequence[object]"]
 
 
 def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecoder:
@@ -32,23 +32,23 @@ def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecode
     if decoder is str:
         return texts
 
-    def one_by_one(values: Sequence[str]) -> list[object]:
-        return list(map(decoder, texts(values)))
+    def one_by_one(values: Sequence[str], octets: Octets, joined: str) -> list[object]:
+        return list(map(decoder, texts(values, octets, joined)))
 
     if registry.overlaid(oid):
-        return lambda values, _: one_by_one(values)
+        return one_by_one
     if oid in _MAKERS:
         quick = _MAKERS[oid]()
     elif oid in _SHAPES and styles.output == "iso" and not _local(oid, styles):
         quick = _moments(oid)
     else:
-        return lambda values, _: one_by_one(values)
+        return one_by_one
 
-    def decode(values: Sequence[str], octets: Octets) -> Sequence[object]:
+    def decode(values: Sequence[str], octets: Octets, joined: str) -> Sequence[object]:
         try:
-            return quick(values, octets)
+            return quick(values, octets, joined)
         except Exception:  # NaN, infinity, arrays of arrays … or no such value
-            return one_by_one(values)
+            return one_by_one(values, octets, joined)
 
     return decode
 
@@ -64,11 +64,11 @@ def _local(oid: int, styles: Styles) -> bool:
 
 def decoded(decode: ColumnDecoder, column: Cut) -> Sequence[object]:
     """Return a column's objects, None where it is NULL."""
-    values, octets, nulls = column
+    values, octets, nulls, joined = column
     if not nulls:
-        return decode(values, octets)
+        return decode(values, octets, joined)
     if decode is texts:
-        found = texts(values)
+        found = texts(values, octets, joined)
         if found.count("") == nulls.count(1):
             return [value or None for value in found]
         return [None if null else value for null, value in zip(nulls, found)]
@@ -76,16 +76,16 @@ def decoded(decode: ColumnDecoder, column: Cut) -> Sequence[object]:
     present = list(compress(values, here))
     if not present:
         return [None] * len(values)
-    following = iter(decode(present, bytes(compress(octets, here))))
+    octets = bytes(compress(octets, here))
+    following = iter(decode(present, octets, "\0".join(present)))
     return [next(following) if one else None for one in here]
 
 
 _OPPOSITE = b"\1\0" + bytes(254)
 
 
-def texts(values: Sequence[str], octets: Octets = b"") -> Sequence[str]:  # noqa: ARG001
+def texts(values: Sequence[str], octets: Octets, joined: str) -> Sequence[str]:  # noqa: ARG001
     """Return what the Latin-1 characters are as UTF-8."""
-    joined = "\0".join(values)
     if joined.isascii():
         return values
     return joined.encode("latin-1").decode("utf-8").split("\0")
@@ -95,19 +95,21 @@ class Doubt(Exception):
     """The quick way does not vouch for a column."""
 
 
-def _only(values: Sequence[str], allowed: bytes) -> str:
-    """Return the values joined by NULs, once they hold no other characters than `allowed`."""
-    joined = "\0".join(values)
+def _only(joined: str, allowed: bytes) -> None:
+    """Refuse values that hold other characters than `allowed`."""
     if joined.encode("latin-1").translate(None, allowed):
         raise Doubt
-    return joined
 
 
-def _bools(values: Sequence[str], octets: Octets) -> list[bool]:  # noqa: ARG001
-    return list(map(_BOOLS.__getitem__, values))
+def _bools(values: Sequence[str], octets: Octets, joined: str) -> list[bool]:
+    letters = joined[::2].encode("latin-1")
+    if octets != b"\1" * len(values) or letters.translate(None, b"tf"):
+        raise Doubt
+    found: list[Any] = memoryview(letters.translate(_TRUTHS)).cast("?").tolist()
+    return found
 
 
-_BOOLS = {"t": True, "f": False}
+_TRUTHS = bytes.maketrans(b"ft", b"\0\1")
 #: as short as that, every number fits: characters by type code
 _SHORT = {"h": bytes([1, 2, 3, 4]), "i": bytes(range(1, 10)), "I": b"", "q": bytes(range(1, 19))}
 
@@ -119,8 +121,8 @@ def _integers(code: str) -> ColumnDecoder:
 
     short = _SHORT[code]
 
-    def integers(values: Sequence[str], octets: Octets) -> list[int]:
-        joined = ",".join(values)
+    def integers(values: Sequence[str], octets: Octets, joined: str) -> list[int]:
+        joined = joined.replace("\0", ",")
         if joined.encode("latin-1").translate(None, b"-0123456789,"):
             raise Doubt
         found: list[int] = loads(f"[{joined}]")
@@ -133,16 +135,16 @@ def _integers(code: str) -> ColumnDecoder:
     return integers
 
 
-def _floats(values: Sequence[str], octets: Octets) -> list[float]:  # noqa: ARG001
-    _only(values, b"0123456789+-.eNaInfity\0")
+def _floats(values: Sequence[str], octets: Octets, joined: str) -> list[float]:  # noqa: ARG001
+    _only(joined, b"0123456789+-.eNaInfity\0")
     return list(map(float, values))
 
 
 def _numerics() -> ColumnDecoder:
     from decimal import Decimal
 
-    def numerics(values: Sequence[str], octets: Octets) -> list[Decimal]:  # noqa: ARG001
-        _only(values, b"0123456789.-\0")
+    def numerics(values: Sequence[str], octets: Octets, joined: str) -> list[Decimal]:  # noqa: ARG001
+        _only(joined, b"0123456789.-\0")
         return list(map(Decimal, values))
 
     return numerics
@@ -181,8 +183,8 @@ def _moments(oid: int) -> ColumnDecoder:
     marks = _MARKS.get(oid) if exact else None
     shapes = _SHAPES[oid]
 
-    def moments(values: Sequence[str], octets: Octets) -> list[object]:
-        joined = "\0".join([*values, ""])
+    def moments(values: Sequence[str], octets: Octets, joined: str) -> list[object]:
+        joined += "\0"
         sound = octets and marks is not None and _marked(joined, len(values), octets, *marks)
         if not sound and not _shaped(joined, len(values[0]) + 1, shapes):
             raise Doubt
@@ -279,16 +281,15 @@ def _uuids() -> ColumnDecoder:
 
     finish = finish_uuids()
 
-    def uuids(values: Sequence[str], octets: Octets) -> list[object]:
+    def uuids(values: Sequence[str], octets: Octets, joined: str) -> list[object]:
         count = len(values)
-        joined = "".join(values).encode("latin-1")
-        dashes = b"-" * count
+        dashes = "-" * count
         if octets != b"\x24" * count or any(
-            joined[place::36] != dashes for place in (8, 13, 18, 23)
+            joined[place::37] != dashes for place in (8, 13, 18, 23)
         ):
             raise Doubt
         # raises unless all the others are digits
-        data = unhexlify(joined.translate(None, b"-"))
+        data = unhexlify(joined.encode("latin-1").translate(None, b"-\0"))
         if len(data) != 16 * count:
             raise Doubt
         return finish(unpack("16s" * count, data))
@@ -324,8 +325,8 @@ _BETWEEN = '"\x7f"'
 def _jsons() -> ColumnDecoder:
     from json import loads
 
-    def jsons(values: Sequence[str], octets: Octets) -> list[object]:  # noqa: ARG001
-        joined = f",{_BETWEEN},".join(texts(values))
+    def jsons(values: Sequence[str], octets: Octets, joined: str) -> list[object]:
+        joined = f",{_BETWEEN},".join(texts(values, octets, joined))
         if joined.count("\x7f") != len(values) - 1 or "\\u007" in joined:
             raise Doubt
         found: list[object] = loads(f"[{joined}]")
@@ -354,17 +355,17 @@ def _arrays(digits: int, *, real: bool = False) -> ColumnDecoder:
     long = b"0" * digits
     read = JSONDecoder(parse_int=float if real else int).decode
 
-    def arrays(values: Sequence[str], octets: Octets) -> list[object]:  # noqa: ARG001
+    def arrays(values: Sequence[str], octets: Octets, joined: str) -> list[object]:  # noqa: ARG001
         count = len(values)
-        joined = "\0".join(values).encode("latin-1")
+        data = joined.encode("latin-1")
         # One pair of braces in each value, and nothing outside of it: then each is one list.
-        if joined.translate(None, allowed) != (b"{}\0" * count)[:-1] or (
-            joined.count(b"}\0{") != count - 1 or joined[:1] != b"{" or joined[-1:] != b"}"
+        if data.translate(None, allowed) != (b"{}\0" * count)[:-1] or (
+            data.count(b"}\0{") != count - 1 or data[:1] != b"{" or data[-1:] != b"}"
         ):
             raise Doubt
-        if not real and long in joined.translate(_DIGITS):
+        if not real and long in data.translate(_DIGITS):
             raise Doubt
-        document = joined.translate(_AS_JSON)
+        document = data.translate(_AS_JSON)
         if b"N" in document:
             document = document.replace(b"NULL", b"null")
         found: list[object] = read(f"[{document.decode('ascii')}]")

@@ -46,11 +46,13 @@ class Cut(NamedTuple):
         values: as Latin-1, '' where NULL.
         octets: how many bytes each has; b"" if some have more than 255.
         nulls: a byte for each value, 1 where it is NULL; b"" if none is.
+        joined: the values with NULs between them.
     """
 
     values: Sequence[str]
     octets: Octets
     nulls: Octets
+    joined: str
 
 
 class Sweep:
@@ -62,7 +64,7 @@ class Sweep:
     What it remembers of earlier chunks decides what is tried first, never what is found.
     """
 
-    __slots__ = ("_blank", "_count", "_findall", "_marked", "_whole", "_word")
+    __slots__ = ("_count", "_findall", "_head", "_marked", "_whole", "_word")
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -72,9 +74,7 @@ class Sweep:
         # 3.11.2 miscounts them.
         pattern = rf"\0\0..{word}" + r"\0\0..([^\0]*)" * count + "D"
         self._findall = re.compile(pattern, re.DOTALL).findall
-        #: a row as it is written again: upper and lower part of each length, and the value
-        head = str(self._word, "latin-1")
-        self._blank = ["D\0\0\0", "", head + "\0\0\0", "", "", *["\0\0\0", "", ""] * (count - 1)]
+        self._head = str(self._word, "latin-1")
         #: columns in which '' is '', in chunks with NULLs elsewhere
         self._whole = [False] * count
         #: '' and NULL occur together in a column
@@ -129,36 +129,62 @@ class Sweep:
         if not rows:
             return None
         groups = list(zip(*found)) if self._count > 1 else [found]
-        width = len(self._blank)
-        again = self._blank * rows
-        sums = _Sums(rows, 4 * self._count + 6)
-        columns = []
-        at, head = 3, str(self._word, "latin-1")  # stands before the first length
+        # A row as it is written again, in parts; what is not the same in every row by its place.
+        parts, varying = ["D\0\0\0", ""], []
+        sums, fixed = [], 4 * self._count + 6
+        before, columns = self._head, []
         for number, group in enumerate(groups):
             values: Sequence[str] = group
             nulls: Octets = b""
             if whole is None and text is not seen and _MARK in values:
                 nulls = bytes(map(eq, values, repeat(_MARK)))
                 values = ["" if null else value for null, value in zip(nulls, values)]
+            joined = "\0".join(values)
+            width = len(values[0])
+            if not nulls and _alike(joined, width, rows):
+                fixed += width
+                word = str(width.to_bytes(4, "big"), "latin-1")
+                if not width and whole is not None and not whole[number]:
+                    nulls, word = b"\1" * rows, _NULL_ON_WIRE
+                octets = b"" if width > 255 else bytes((width,)) * rows
+                columns.append(Cut(values, octets, nulls, joined))
+                before += word
+                if width:
+                    parts += (before, "")
+                    varying.append((len(parts) - 1, values))
+                    before = ""
+                continue
             low, high = _octets(values)
             if whole is not None and not whole[number] and 0 in low:
                 nulls = bytes([not value for value in values]) if high else low.translate(_IS_ZERO)
                 nulls = nulls if 1 in nulls else b""
-            sums.add(low, high)
-            columns.append(Cut(values, b"" if high else low, nulls))
+            sums.append((low, high))
+            columns.append(Cut(values, b"" if high else low, nulls, joined))
+            parts += (before, "\0\0\0", "", "") if nulls or high else (before + "\0\0\0", "", "")
+            before, at = "", len(parts)
             if nulls or high:
                 upper = _filled(high or bytes(rows), nulls) if nulls else high
                 low = _filled(low, nulls) if nulls else low
-                above = list(map(_UPPER.__getitem__, upper))
-                again[at - 1 :: width] = [head + each for each in above] if head else above
-            again[at::width] = str(low, "latin-1")
-            again[at + 1 :: width] = values
-            at, head = at + 3, ""
-        low, high = sums.octets()
+                varying.append((at - 3, list(map(_UPPER.__getitem__, upper))))
+            varying.append((at - 2, str(low, "latin-1")))
+            varying.append((at - 1, values))
+        if before:
+            parts.append(before)
+        low, high = _sums(rows, fixed, sums)
         if any(high):
-            again[::width] = ["D" + _UPPER[byte] for byte in high]
-        again[1::width] = str(low, "latin-1")
+            varying.append((0, ["D" + _UPPER[byte] for byte in high]))
+        varying.append((1, str(low, "latin-1")))
+        again = parts * rows
+        for at, each in varying:
+            again[at :: len(parts)] = each
         return columns if "".join(again) == text else None
+
+
+def _alike(joined: str, width: int, count: int) -> bool:
+    """Tell whether so many values, which hold no NUL, joined by NULs, all have one width."""
+    return len(joined) == count * (width + 1) - 1 and (
+        joined[width :: width + 1].count("\0") == count - 1
+    )
 
 
 def _octets(values: Sequence[str]) -> tuple[Octets, Octets]:
@@ -179,36 +205,30 @@ def _filled(octets: Octets, where: Octets) -> Octets:
     return both.to_bytes(len(octets), "little")
 
 
-class _Sums:
-    """Adds up the lengths in each row: lanes of sixteen bits side by side in a large integer.
+def _sums(rows: int, fixed: int, added: list[tuple[Octets, Octets]]) -> tuple[Octets, Octets]:
+    """Return the sums of a number for each row and `fixed`: their lower and upper bytes.
+
+    Lanes of sixteen bits side by side in a large integer, for the even rows and for the odd ones.
 
     Args:
-        rows: how many. fixed: what each has besides.
+        added: lower and upper byte of each row's number; b"" for the upper ones: they are zero.
     """
-
-    __slots__ = ("_even", "_mask", "_odd", "_rows")
-
-    def __init__(self, rows: int, fixed: int) -> None:
-        self._rows = rows
-        lanes = (rows + 1) // 2
-        self._mask = int.from_bytes(b"\xff\0" * lanes, "little")
-        self._even = self._odd = fixed * int.from_bytes(b"\1\0" * lanes, "little")
-
-    def add(self, low: Octets, high: Octets) -> None:
-        """Add a number for each row: its lower and upper byte; `high` may be b""."""
-        number, mask = int.from_bytes(low, "little"), self._mask
-        self._even += number & mask
-        self._odd += number >> 8 & mask
-        if high:
-            number = int.from_bytes(high, "little")
-            self._even += (number & mask) << 8
-            self._odd += number & mask << 8
-
-    def octets(self) -> tuple[bytearray, bytearray]:
-        """Return the sums' lower and upper bytes."""
-        size = self._rows + 1 & ~1
-        low, high = bytearray(size), bytearray(size)
-        for at, lanes in ((0, self._even), (1, self._odd)):
-            both = lanes.to_bytes(size, "little")
-            low[at::2], high[at::2] = both[::2], both[1::2]
-        return low[: self._rows], high[: self._rows]
+    if not added:
+        return bytes((fixed & 255,)) * rows, bytes((fixed >> 8,)) * rows
+    lanes = (rows + 1) // 2
+    mask = int.from_bytes(b"\xff\0" * lanes, "little")
+    even = odd = fixed * int.from_bytes(b"\1\0" * lanes, "little")
+    for lower, upper in added:
+        number = int.from_bytes(lower, "little")
+        even += number & mask
+        odd += number >> 8 & mask
+        if upper:
+            number = int.from_bytes(upper, "little")
+            even += (number & mask) << 8
+            odd += number & mask << 8
+    size = 2 * lanes
+    low, high = bytearray(size), bytearray(size)
+    for at, sums in ((0, even), (1, odd)):
+        both = sums.to_bytes(size, "little")
+        low[at::2], high[at::2] = both[::2], both[1::2]
+    return low[:rows], high[:rows]

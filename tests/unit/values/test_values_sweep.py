@@ -21,13 +21,14 @@ def plain(sweep: Sweep, buffer: bytes, start: int = 0) -> list[list[str | None]]
     found = sweep.columns(buffer, start, len(buffer))
     if found is None:
         return None
-    for values, octets, nulls in found:
+    for values, octets, nulls, joined in found:
+        assert joined == "\0".join(values)
         assert not octets or list(octets) == list(map(len, values))
         assert octets or max(map(len, values)) > 255
         assert not nulls or (1 in nulls and len(nulls) == len(values))
     return [
         [None if nulls and nulls[n] else value for n, value in enumerate(values)]
-        for values, _, nulls in found
+        for values, _, nulls, _ in found
     ]
 
 
