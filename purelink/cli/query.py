@@ -127,4 +127,4 @@ def _oid(connection: Connection, kind: str | None) -> int:
     """
     if kind is None:
         return 0
-    return int(connection.query("SELECT $1::regtype::oid", kind).scalar())
+    return int(connection.query("SELECT $1::pg_catalog.regtype::pg_catalog.oid", kind).scalar())

@@ -6,6 +6,7 @@ parameter, and what comes back is data: nothing of it is ever run. No transactio
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Sequence
 
 from ..errors import InterfaceError
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fetch_type", "own_types", "retyped"]
 
-# Types made by initdb (information_schema) have OIDs from 10,000 on; below all is built in.
+# Types made by initdb (information_schema) have OIDs from 10,000 on; below all is built in. Each of
+# its operators is pg_catalog's when it is sent, whatever stands first in the search_path.
 _QUERY = """\
 WITH RECURSIVE known(oid) AS (
  SELECT $1::pg_catalog.text::pg_catalog.regtype::pg_catalog.oid
@@ -42,7 +44,7 @@ SELECT t.oid = $1::pg_catalog.text::pg_catalog.regtype::pg_catalog.oid,
  t.oid::pg_catalog.int8, t.typname::pg_catalog.text, n.nspname::pg_catalog.text,
  t.typarray::pg_catalog.int8, t.typtype::pg_catalog.text, t.typdelim::pg_catalog.text,
  (CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE
-  (SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE t.oid IN (r.rngtypid{multi})) END
+  (SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE t.oid = r.rngtypid{multi}) END
  )::pg_catalog.int8,
  ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a WHERE t.typtype = 'c'
   AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
@@ -58,6 +60,8 @@ _MULTIRANGE = """
   UNION ALL SELECT r.rngmultitypid FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
   UNION ALL SELECT r.rngtypid FROM pg_catalog.pg_range r WHERE r.rngmultitypid = t.oid
   UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngmultitypid = t.oid"""
+
+_OPERATOR = re.compile(" (=|>=|>) ")
 
 
 def own_types(talk: Talk) -> OwnTypes:
@@ -89,8 +93,10 @@ def fetch_type(talk: Talk, name: str, python: type | None = None) -> Dialogue[Ty
         raise InterfaceError("the name of a type cannot hold a NUL (0x00)")
     multi = server_version(session) >= 140000
     sql = _QUERY.format(
-        multirange=_MULTIRANGE if multi else "", multi=", r.rngmultitypid" if multi else ""
+        multirange=_MULTIRANGE if multi else "",
+        multi=" OR t.oid = r.rngmultitypid" if multi else "",
     )
+    sql = _OPERATOR.sub(r" OPERATOR(pg_catalog.\1) ", sql)
     answer = Answer()
     batch = Batch()
     talk.statements.close_evicted(batch)

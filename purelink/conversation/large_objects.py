@@ -25,12 +25,13 @@ SIZE_AT_MOST = (1 << 42) - 1
 _MODE = re.compile(r"(?:[rwa]b?\+?|[rwa]\+b)")
 #: a descriptor for one statement: opened, used, closed in it
 _MEASURE = (
-    "SELECT lo_lseek64(fd, 0, 2), lo_close(fd)"
-    " FROM (SELECT pg_catalog.lo_open($1::oid, $2::int4) AS fd OFFSET 0) AS opened"
+    "SELECT pg_catalog.lo_lseek64(fd, 0, 2), pg_catalog.lo_close(fd)"
+    " FROM (SELECT pg_catalog.lo_open($1::pg_catalog.oid, $2::pg_catalog.int4) AS fd OFFSET 0)"
+    " AS opened"
 )
 _TRUNCATE = (
-    "SELECT lo_truncate64(fd, $2::int8), lo_close(fd)"
-    " FROM (SELECT pg_catalog.lo_open($1::oid, 131072) AS fd OFFSET 0) AS opened"
+    "SELECT pg_catalog.lo_truncate64(fd, $2::pg_catalog.int8), pg_catalog.lo_close(fd)"
+    " FROM (SELECT pg_catalog.lo_open($1::pg_catalog.oid, 131072) AS fd OFFSET 0) AS opened"
 )
 READ, WRITE = 0x40000, 0x20000
 
@@ -87,7 +88,9 @@ class LargeObjecting:
         if size <= 0:
             return b""
         got = yield from self._talk.query(
-            "SELECT pg_catalog.lo_get($1::oid, $2::int8, $3::int4)", (self.oid, self.place, size)
+            "SELECT pg_catalog.lo_get("
+            "$1::pg_catalog.oid, $2::pg_catalog.int8, $3::pg_catalog.int4)",
+            (self.oid, self.place, size),
         )
         data: bytes = got.scalar()
         self.place += len(data)
@@ -109,7 +112,8 @@ class LargeObjecting:
             for start in range(0, len(view), BLOCK):
                 block = bytes(view[start : start + BLOCK])
                 yield from self._talk.query(
-                    "SELECT pg_catalog.lo_put($1::oid, $2::int8, $3)", (self.oid, self.place, block)
+                    "SELECT pg_catalog.lo_put($1::pg_catalog.oid, $2::pg_catalog.int8, $3)",
+                    (self.oid, self.place, block),
                 )
                 self.place += len(block)
             return len(view)
@@ -143,4 +147,4 @@ class LargeObjecting:
 
 def removing(talk: Talk, oid: int) -> Dialogue[None]:
     """Remove a large object. Raises: as `Talk.query`."""
-    yield from talk.query("SELECT pg_catalog.lo_unlink($1::oid)", (oid,))
+    yield from talk.query("SELECT pg_catalog.lo_unlink($1::pg_catalog.oid)", (oid,))

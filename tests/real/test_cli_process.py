@@ -185,6 +185,22 @@ def test_a_terminal_is_not_driven_by_data(server: AnyServer) -> None:
     assert "\x1b" not in terminal.shown
 
 
+@pytest.mark.parametrize("command", ["query", "exec"])
+def test_a_terminal_is_not_driven_by_errors(server: AnyServer, command: str) -> None:
+    said = "do $$ begin raise warning E'w\\x1b]0;w\\x07'; raise exception E'e\\x1b[2J\\x07'; end $$"
+    with (
+        purelink.connect(server.dsn, autocommit=True) as connection,
+        pytest.raises(purelink.DatabaseError, match="e\x1b\\[2J\x07"),
+    ):
+        connection.query(said)  # as it is, in the error
+    terminal = Terminal([command, "--color", "never", said], environment(server, TERM="xterm"))
+    assert terminal.end() != 0
+    assert "e\\x1B[2J\\x07" in terminal.shown
+    assert "w\\x1B]0;w\\x07" in terminal.shown
+    assert "\x1b" not in terminal.shown
+    assert "\x07" not in terminal.shown
+
+
 def test_control_c_on_a_terminal(server: AnyServer) -> None:
     mark = "cli ctrl c"
     terminal = Terminal(

@@ -154,6 +154,11 @@ def test_an_unknown_type_is_its_text() -> None:
     assert text_decoder(987654)("anything") == "anything"
 
 
+def test_an_external_entity_in_xml_stays_text() -> None:
+    text = '<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>'
+    assert text_decoder(oids.BY_NAME["xml"])(text) == text
+
+
 ODD = [
     ("date", "infinity"),
     ("date", "-infinity"),
