@@ -38,7 +38,7 @@ set password_encryption = 'scram-sha-256';
 create role plain login;
 create database loc;
 create database rem;
-create database latin encoding 'LATIN1' locale 'C' template template0;
+create database latin encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0;
 \\c loc
 create extension dblink;
 create table foo (f1 int, f2 text, f3 text[], primary key (f1, f2));

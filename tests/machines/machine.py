@@ -272,12 +272,12 @@ class ConnectionMachine(RuleBasedStateMachine):
     @rule()
     def lose_statements(self) -> None:
         """Deallocate without our cache hearing of it: as a pooler that switches servers does."""
-        cache = dict(self.talk.statements._prepared)
-        seen, count = dict(self.talk.statements._seen), self.talk.statements._count
-        if self._try(self.talk.query("DEALLOCATE ALL"), ()) is not None:
-            self.talk.statements._prepared.update(cache)
-            self.talk.statements._seen.update(seen)
-            self.talk.statements._count = count
+        statements = self.talk.statements
+        statements.forget = lambda: None
+        try:
+            self._try(self.talk.query("DEALLOCATE ALL"), ())
+        finally:
+            del statements.forget
 
     # -- what stays open --------------------------------------------------------------------
 

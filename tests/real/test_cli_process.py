@@ -78,7 +78,7 @@ def test_an_interrupt_cancels_the_statement(server: AnyServer, arguments: list[s
 @pytest.mark.parametrize("form", ["--csv", "--jsonl", "--json", "-A"])
 def test_a_reader_that_goes_away_is_no_error(server: AnyServer, form: str) -> None:
     mark = f"cli pipe {form}"
-    sql = f"select n from generate_series(1, 1000000000) n /* {mark} */"
+    sql = f"select generate_series(1, 1000000000) n /* {mark} */"
     with subprocess.Popen(
         [*PROGRAM, "query", form, sql],
         env=environment(server),
