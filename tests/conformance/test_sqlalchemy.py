@@ -8,7 +8,10 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import decimal
+import importlib
+import re
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -393,6 +396,20 @@ def test_reflection(engine: Engine) -> None:
         [["name"]],
         1,
     )  # fmt: skip
+
+
+def test_the_entry_points_are_the_dialects() -> None:
+    """What an installed wheel tells SQLAlchemy is what `register` tells it here."""
+    project = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    _, _, table = project.read_text(encoding="utf-8").partition(
+        '[project.entry-points."sqlalchemy.dialects"]\n'
+    )
+    told = re.findall(r'^"(.+)" = "(.+):(.+)"$', table.partition("\n\n")[0], re.MULTILINE)
+    assert {name for name, _, _ in told} == {"postgresql.purelink", "postgresql.purelink_async"}
+    for name, module, attribute in told:
+        found = getattr(importlib.import_module(module), attribute)
+        assert found is sa.dialects.registry.load(name)
+        assert found is sa.make_url(f"{name.replace('.', '+')}://").get_dialect()
 
 
 @pytest.fixture

@@ -185,6 +185,18 @@ def test_an_async_dial_that_hangs_is_left_in_time(server: AnyServer) -> None:
     assert time.monotonic() - started < 10
 
 
+def test_a_dial_that_blocks_is_left_when_it_returns(server: AnyServer) -> None:
+    def dial(_target: Any) -> socket.socket:
+        time.sleep(1.3)
+        return socket.create_connection((server.host, server.port))
+
+    for limit in ({"timeout": 0.2}, {"connect_timeout": 1}):
+        begun = time.monotonic()
+        with pytest.raises(OperationalError, match=r"timeout expired|within 0\.2 s"):
+            purelink.connect(server.dsn, dial=dial, **limit)
+        assert time.monotonic() - begun >= 1.3
+
+
 def test_a_socks_proxy(door: Door, server: AnyServer) -> None:
     with socks_proxy() as (port, asked):
         connection = door.connect(dial=socks(port))
