@@ -39,8 +39,10 @@ def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecode
         return one_by_one
     if oid in _MAKERS:
         quick = _MAKERS[oid]()
-    elif oid in _SHAPES and styles.output == "iso" and not _local(oid, styles):
+    elif oid in _SHAPES and styles.output == "iso":
         quick = _moments(oid)
+        if oid == oids.TIMESTAMPTZ:
+            quick = _told_in(styles.timezone, quick)
     else:
         return one_by_one
 
@@ -53,13 +55,18 @@ def column_decoder(oid: int, styles: Styles, registry: Registry) -> ColumnDecode
     return decode
 
 
-def _local(oid: int, styles: Styles) -> bool:
-    """Tell whether a timestamptz is to be told in a zone that is not UTC."""
-    if oid != oids.TIMESTAMPTZ:
-        return False
+def _told_in(name: str, moments: ColumnDecoder) -> ColumnDecoder:
+    """Return the decoder of moments that are to be told in a zone; nothing to do for UTC."""
     from .datetimes import named_zone
 
-    return named_zone(styles.timezone) is not None
+    local = named_zone(name)
+    if local is None:
+        return moments
+
+    def told(values: Sequence[str], octets: Octets, joined: str) -> list[object]:
+        return [each.astimezone(local) for each in moments(values, octets, joined)]  # type: ignore[attr-defined]
+
+    return told
 
 
 def decoded(decode: ColumnDecoder, column: Cut) -> Sequence[object]:

@@ -145,6 +145,23 @@ def test_styles_and_programs_have_their_way() -> None:
     assert decoder(oids.INT4, registry=registry)(["1"]) == ["<1>"]
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+def test_moments_are_told_in_the_sessions_zone(zone: str) -> None:
+    styles = Styles(timezone=zone)
+    careful, decode = text_decoder(oids.TIMESTAMPTZ, styles), decoder(oids.TIMESTAMPTZ, styles)
+    summer, winter = "2024-07-01 02:00:00.5+02", "2024-01-01 02:00:00.123456+01"
+    folded = ["2024-10-27 02:30:00+02", "2024-10-27 02:30:00+01"]
+    ends = ["0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00"]
+    half = ["2024-01-01 05:30:00+05:30"] * 2
+    for values in ([summer] * 3, [summer, winter], folded, [*ends, winter], half):
+        found: list[Any] = list(decode(values))
+        wanted: list[Any] = [careful(value) for value in values]
+        assert repr(found) == repr(wanted)
+        assert [each.utcoffset() for each in found] == [each.utcoffset() for each in wanted]
+        assert [each.fold for each in found] == [each.fold for each in wanted]
+    assert str(decode([summer])[0].tzinfo) == zone
+
+
 def test_nulls() -> None:
     texts = column_decoder(oids.TEXT, DEFAULT_STYLES, DEFAULT_REGISTRY)
     integers = column_decoder(oids.INT4, DEFAULT_STYLES, DEFAULT_REGISTRY)
