@@ -259,10 +259,12 @@ def test_what_else_a_cursor_tells(connection: Any) -> None:
         cursor.execute(b"select '\xff'")
     assert connection.execute("select %s::int", (1,), prepare=True).fetchone() == (1,)
     names = "select statement from pg_prepared_statements where statement like 'select $1%'"
-    assert connection.query(names).rows == [("select $1::int",)]
+    kept = [("select $1::int",)] if connection.talk.statements.size else []
+    assert connection.query(names).rows == kept
     for _ in range(3):
         connection.execute("select %s::int8", (1,), prepare=False)
-    assert connection.query(names).rows == [("select $1::int",)]
+    kept = [("select $1::int",)] if connection.talk.statements.size else []
+    assert connection.query(names).rows == kept
 
 
 def test_leaving_a_connection(door: Door) -> None:
