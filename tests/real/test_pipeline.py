@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from purelink.conversation.many import BATCH
 from purelink.errors import (
     DataError,
     IntegrityError,
@@ -257,10 +258,10 @@ def test_inside_a_transaction_an_error_of_ours_leaves_it_open(door: Door) -> Non
     connection.query("create temp table many (a int)")
     with pytest.raises(InterfaceError):
         connection.executemany(
-            "insert into many (a) values ($1)", [(n,) for n in range(2000)] + [({},)]
+            "insert into many (a) values ($1)", [(n,) for n in range(2 * BATCH)] + [({},)]
         )
     assert connection.transaction_status == "in transaction"
-    assert connection.query("select count(*) from many").scalar() == 2000
+    assert connection.query("select count(*) from many").scalar() == 2 * BATCH
     with pytest.raises(InterfaceError, match="cannot be a int"):
         connection.executemany("select 1", 5)
 
