@@ -70,7 +70,7 @@ def test_what_cannot_be_written() -> None:
         for form in ("binary", "(format csv)", "(format csv, header match)")
     )
     with pytest.raises(InterfaceError, match="COPY them as text"):
-        RowWriter(binary, "utf-8", "strict", [1700])
+        RowWriter(binary, "utf-8", "strict", [3614])
     with pytest.raises(InterfaceError, match="HEADER MATCH"):
         RowWriter(match, "utf-8", "strict")
     with pytest.raises(InterfaceError, match="NUL"):
