@@ -22,6 +22,7 @@ import ssl
 import statistics
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -73,12 +74,21 @@ def purelink(server: Server, *, secured: bool) -> Asking:
     return ask
 
 
+_LOOPS: list[asyncio.AbstractEventLoop] = []
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop that `main` closes in the end."""
+    _LOOPS.append(asyncio.new_event_loop())
+    return _LOOPS[-1]
+
+
 def purelink_async(server: Server, *, secured: bool) -> Asking:
     """Return our way, on asyncio."""
     from purelink import aconnect
 
     dsn = f"{server.dsn} sslmode={'require' if secured else 'disable'}"
-    loop = asyncio.new_event_loop()
+    loop = new_loop()
 
     async def ask(sql: str) -> int:
         connection = await aconnect(dsn, autocommit=True)
@@ -127,7 +137,7 @@ def asyncpg(server: Server, *, secured: bool) -> Asking:
     """Return asyncpg's way."""
     import asyncpg  # type: ignore[import-untyped]
 
-    loop = asyncio.new_event_loop()
+    loop = new_loop()
 
     async def ask(sql: str) -> int:
         connection = await asyncpg.connect(
@@ -228,7 +238,9 @@ def main(arguments: Optional[list[str]] = None) -> int:
         CERTIFICATES / "san-localhost.pem", CERTIFICATES / "server.key", CERTIFICATES / "ca.pem"
     )
     asked: dict[tuple[str, bool], Asking] = {}
-    with Server(flavour="tls", tls=files) as server:
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(flavour="tls", tls=files))
+        stack.callback(lambda: [_LOOPS.pop().close() for _ in list(_LOOPS)])
         for name in options.drivers:
             for secured in MODES:
                 try:
