@@ -142,8 +142,9 @@ class Backend:
             peer = Peer(channel, len(self.peers), self._released)
             self.peers.append(peer)
             thread = threading.Thread(target=self._play, args=(peer,), daemon=True)
-            self._threads.append(thread)
+            # In this order: who waits for the threads may only meet those that run.
             thread.start()
+            self._threads.append(thread)
 
     def _play(self, peer: Peer) -> None:
         script = self.scripts[peer.number] if peer.number < len(self.scripts) else ()
@@ -174,15 +175,14 @@ class Backend:
         traceback: TracebackType | None,
     ) -> None:
         self._released.set()
+        # Nobody comes in any more, so that `wait` knows everyone there is.
+        self._stop()
         for peer in self.peers:
             # What has come is still read; then the client counts as gone.
             with contextlib.suppress(OSError):
                 peer.channel.shutdown(socket.SHUT_RD)
-        try:
-            if error is None:
-                self.wait()
-        finally:
-            self._stop()
+        if error is None:
+            self.wait()
         if error is None and self.failures:
             raise AssertionError("the client did not follow the script") from self.failures[0]
 
