@@ -34,7 +34,7 @@ from purelink.wire import codes, legality
 from purelink.wire.session import Session
 from purelink.wire.wants import Address, Dialogue, Limit
 
-__all__ = ["CONVERSATIONS", "example", "one"]
+__all__ = ["CONVERSATIONS", "check", "example", "one"]
 
 TARGET = Target("address", "192.0.2.1", "192.0.2.1", "5432", "", None, None)
 ROWS = [(n, f"row {n}", None) for n in range(5)]
@@ -261,11 +261,22 @@ def one(data: bytes) -> None:
     if len(data) < 3:
         return
     conversation = CONVERSATIONS[data[0] % len(CONVERSATIONS)]
-    said = trips(data[2:], ENDINGS.get(conversation.__name__, b"Z"))
-    tell(conversation, [data[2:]])  # answers to questions not asked yet: an error, or no harm
+    check(conversation, data[1], data[2:], ENDINGS.get(conversation.__name__, b"Z"))
+
+
+def check(
+    conversation: Callable[[Talk], Dialogue[Any]], seed: int, data: bytes, endings: bytes
+) -> None:
+    """Try one stream in one conversation, cut in several ways.
+
+    Args:
+        endings: the tags of the messages after which the server is asked again.
+    """
+    said = trips(data, endings)
+    tell(conversation, [data])  # answers to questions not asked yet: an error, or no harm
     whole = tell(conversation, list(said))
-    for seed in (0, 1 + data[1]):
-        other = tell(conversation, cut(said, seed))
+    for way in (0, 1 + seed):
+        other = tell(conversation, cut(said, way))
         if (other.left or whole.left) and not other.error:
             # It had its answer before the rest came, and the rest was judged on its own.
             continue

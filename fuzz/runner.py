@@ -24,6 +24,7 @@ __all__ = ["CORPUS", "TARGETS", "kept", "run"]
 CORPUS = Path(__file__).parent / "corpus"
 TARGETS = (
     "backend_stream",
+    "catalog_rows",
     "catalog_toml",
     "certificate",
     "column_list",
@@ -32,6 +33,7 @@ TARGETS = (
     "copy_data",
     "passfile",
     "server_first",
+    "short_way",
     "service_file",
     "trace_lines",
     "values_binary",

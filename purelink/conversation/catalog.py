@@ -17,7 +17,7 @@ from ..wire import dialogues
 from ..wire.dialogues import Batch
 from ..wire.session import Answer
 from .fitness import server_version
-from .outcomes import result_of
+from .outcomes import result_of, shaped, unfit
 
 if TYPE_CHECKING:
     from ..wire.backend import Column
@@ -61,6 +61,11 @@ _MULTIRANGE = """
   UNION ALL SELECT r.rngtypid FROM pg_catalog.pg_range r WHERE r.rngmultitypid = t.oid
   UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngmultitypid = t.oid"""
 
+#: what the columns of `_QUERY` are read as
+_NONE = type(None)
+_COLUMNS = (
+    *(bool, int, str, str, int, str, str, (int, _NONE), list, list, list, (str, _NONE), int),
+)
 _OPERATOR = re.compile(" (=|>=|>) ")
 
 
@@ -109,13 +114,18 @@ def fetch_type(talk: Talk, name: str, python: type | None = None) -> Dialogue[Ty
         return row_decoder(columns, encoding=session.encoding, errors=session.encoding_errors)
 
     yield from talk.finish(dialogues.ask(session, batch, plainly))
-    rows = result_of(answer, talk.taken()).rows
+    rows = shaped(result_of(answer, talk.taken()).rows, *_COLUMNS)
     infos = {row[1]: _info(row) for row in rows}
-    wanted = next(row for row in rows if row[0])  # regtype has raised otherwise
+    wanted = next((row for row in rows if row[0]), None)
+    if wanted is None:  # regtype raises where there is none
+        raise unfit()
     info = infos[wanted[1]]
     arrays = {one.array_oid for one in infos.values()} - {0}
     if info.oid in arrays:  # "addr[]": its element is what there is to know
-        info = infos[wanted[12]]
+        element = infos.get(wanted[12])
+        if element is None:
+            raise unfit()
+        info = element
     for one in infos.values():
         if one is not info and one.oid not in arrays:
             registry.add(one)
@@ -127,6 +137,11 @@ def fetch_type(talk: Talk, name: str, python: type | None = None) -> Dialogue[Ty
 def _info(row: Sequence[Any]) -> TypeInfo:
     _, oid, name, schema, array, sort, delimiter, part, names, types, labels, function, _ = row
     fields = tuple(zip(names, types))
+    texts = (*names, *labels)
+    if len(names) != len(types) or not all(isinstance(each, str) for each in texts):
+        raise unfit()
+    if not all(isinstance(each, int) for each in types):
+        raise unfit()
     return TypeInfo(
         oid, name, schema, array, sort, delimiter, part or 0, fields, tuple(labels), function or ""
     )

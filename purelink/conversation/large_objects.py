@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InterfaceError
+from .outcomes import shaped, unfit
 
 if TYPE_CHECKING:
     from ..wire.wants import Dialogue
@@ -66,14 +67,21 @@ class LargeObjecting:
         """Make it, or see that it is there and may be used so. Raises: as `Talk.query`."""
         if self.oid is None:
             made = yield from self._talk.query("SELECT pg_catalog.lo_create(0)")
-            self.oid = made.scalar()
+            self.oid = _only(made.rows, int)
             return
         rights = (READ if self.readable else 0) | (WRITE if self.writable else 0)
-        size = (yield from self._talk.query(_MEASURE, (self.oid, rights)))[0][0]
+        size = yield from self._measuring(rights)
         if self.mode[0] == "w" and size:
             yield from self.truncating(0)
         if self.mode[0] == "a":
             self.place = size
+
+    def _measuring(self, rights: int) -> Dialogue[int]:
+        measured = yield from self._talk.query(_MEASURE, (self.oid, rights))
+        size: int = _only(measured.rows, int, int)
+        if not 0 <= size <= SIZE_AT_MOST:
+            raise unfit()
+        return size
 
     def _check(self, *, writing: bool) -> None:
         if self.closed:
@@ -92,7 +100,9 @@ class LargeObjecting:
             "$1::pg_catalog.oid, $2::pg_catalog.int8, $3::pg_catalog.int4)",
             (self.oid, self.place, size),
         )
-        data: bytes = got.scalar()
+        data: bytes = _only(got.rows, bytes)
+        if len(data) > size:
+            raise unfit()
         self.place += len(data)
         return data
 
@@ -127,7 +137,7 @@ class LargeObjecting:
             base = self.place
         elif whence == 2:
             rights = READ if self.readable else WRITE
-            base = (yield from self._talk.query(_MEASURE, (self.oid, rights)))[0][0]
+            base = yield from self._measuring(rights)
         elif whence != 0:
             raise InterfaceError(f"whence must be 0, 1 or 2, not {whence!r}")
         if not 0 <= base + offset <= SIZE_AT_MOST:
@@ -148,3 +158,10 @@ class LargeObjecting:
 def removing(talk: Talk, oid: int) -> Dialogue[None]:
     """Remove a large object. Raises: as `Talk.query`."""
     yield from talk.query("SELECT pg_catalog.lo_unlink($1::pg_catalog.oid)", (oid,))
+
+
+def _only(rows: list[Any], *kinds: type) -> Any:
+    """Return the first value of the only row. Raises: InternalError: there is none such."""
+    if len(shaped(rows, *kinds)) != 1:
+        raise unfit()
+    return rows[0][0]

@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Sequence, Tuple
 
+from ..conversation.outcomes import shaped, unfit
 from ..values import oids
 from ..values.parameters import encode_parameters
 from ..values.rows import text_row_decoder
@@ -87,6 +88,10 @@ SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod FROM pg_catalog.pg_type t
 WHERE t.oid OPERATOR(pg_catalog.=) CAST($1 AS pg_catalog.oid)"""
 
 
+#: Domains over domains that are followed.
+_DOMAINS_AT_MOST = 1000
+
+
 class Role(NamedTuple):
     """Whose rights count: a role's name, and whether it is a superuser."""
 
@@ -122,9 +127,13 @@ class Local:
         self.link = link
         self.version = version
 
-    def asked(self, sql: str, *parameters: str) -> Dialogue[list[Row]]:
-        """Return the rows of one query, as text."""
+    def asked(self, sql: str, *parameters: str, width: int) -> Dialogue[list[Row]]:
+        """Return the rows of one query, as text; `width`: how many columns it has.
+
+        Raises: InternalError: the server gives others.
+        """
         rows: list[Row] = yield Call(self.link.run, _asked(self.link.talk, sql, parameters))
+        shaped(rows, *[(str, type(None))] * width)
         return rows
 
     def role(self, user: str | None = None) -> Dialogue[Role]:
@@ -133,7 +142,7 @@ class Local:
         Args:
             user: another role, by name; one that does not exist is no superuser.
         """
-        found = yield from self.asked(*([_ROLE] if user is None else [_ROLE_NAMED, user]))
+        found = yield from self.asked(*([_ROLE] if user is None else [_ROLE_NAMED, user]), width=2)
         return Role(str(found[0][0]), found[0][1] == "t") if found else Role(user or "", False)
 
     # -- types of column lists that only the local database knows ------------------------------
@@ -143,18 +152,25 @@ class Local:
 
         What Python has no values for (an enum, a composite …) is based on text.
         """
-        found = yield from self.asked(_TYPE, text)
+        found = yield from self.asked(_TYPE, text, width=5)
         if not found or found[0][1] == "p":
             return None
         oid, kind, base, modifier, name = found[0]
         typmod = "-1"
-        while kind == "d":
+        for _ in range(_DOMAINS_AT_MOST):
+            if kind != "d":
+                break
             typmod = str(modifier)
-            [(oid, kind, base, modifier)] = yield from self.asked(_BASE, str(base))
-        number = int(oid or 0)
+            based = yield from self.asked(_BASE, str(base), width=4)
+            if len(based) != 1:
+                raise unfit()
+            oid, kind, base, modifier = based[0]
+        else:
+            raise unfit()
+        number = _number(oid)
         if kind != "b" or number not in oids.TYPES:
             return oids.TEXT, -1, str(name)
-        return number, int(typmod), str(name)
+        return number, _number(typmod), str(name)
 
     def check(self, name: str, texts: Sequence[str | None]) -> Dialogue[None]:
         """Have the local database read values of a type. Raises: its errors."""
@@ -162,7 +178,7 @@ class Local:
             f"SELECT pg_catalog.count(CAST(t.v AS {name}))"  # noqa: S608 - as the server wrote it
             " FROM pg_catalog.unnest(CAST($1 AS pg_catalog.text[])) AS t(v)"
         )
-        yield from self.asked(sql, _array(texts))
+        yield from self.asked(sql, _array(texts), width=1)
 
     # -- dblink_get_pkey, dblink_build_sql_* (section 12) -------------------------------------
 
@@ -172,12 +188,14 @@ class Local:
         Raises: as `_relation`.
         """
         relation = yield from self._relation(relname)
-        found = yield from self.asked(_KEY, relation.oid)
+        found = yield from self.asked(_KEY, relation.oid, width=2)
         if not found:
             return []
         count, numbers = found[0]
         names = {column.number: column.name for column in (yield from self._columns(relation))}
-        wanted = statements.vector(numbers or "")[: int(count or 0)]
+        wanted = statements.vector(numbers or "")[: _number(count)]
+        if not names.keys() >= set(wanted):
+            raise unfit()
         return [(at, names[number]) for at, number in enumerate(wanted, 1)]
 
     def build_insert(
@@ -226,7 +244,7 @@ class Local:
         type; 42501 without SELECT on the whole of it.
         """
         refusals.checked_text(relname)
-        found = yield from self.asked(_RELATION, relname)
+        found = yield from self.asked(_RELATION, relname, width=7)
         if not found:  # dropped between the look-up and the scan
             raise refusals.no_such_relation(relname)
         oid, name, kind, readable, visible, schema, quoted = map(str, found[0])
@@ -242,9 +260,9 @@ class Local:
 
     def _columns(self, relation: _Relation) -> Dialogue[list[_Column]]:
         """Return the columns in the table's order, dropped ones left out."""
-        rows = yield from self.asked(_COLUMNS, relation.oid)
+        rows = yield from self.asked(_COLUMNS, relation.oid, width=4)
         return [
-            _Column(int(number or 0), str(name), str(quoted), schema or "pg_catalog")
+            _Column(_number(number), str(name), str(quoted), schema or "pg_catalog")
             for number, name, quoted, schema in rows
         ]
 
@@ -279,12 +297,22 @@ class Local:
         where = " AND ".join(conditions)
         # two rows tell as well as a million that there is more than one
         sql = f"SELECT {wanted} FROM {relation.name} WHERE {where} LIMIT 2"  # noqa: S608 - names as the server quoted them
-        rows = yield from self.asked(sql, *parameters)
+        rows = yield from self.asked(sql, *parameters, width=len(columns))
         if not rows:
             raise refusals.source_row_missing()
         if len(rows) > 1:
             raise refusals.source_row_ambiguous()
         return rows[0]
+
+
+def _number(text: str | None) -> int:
+    """Return a number as the server's text has it; 0 for NULL. Raises: InternalError: none."""
+    if text is None:
+        return 0
+    digits = text[1:] if text[:1] == "-" else text
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
+        raise unfit()
+    return int(text)
 
 
 def _array(texts: Sequence[str | None]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn, Optional, Protocol, Tuple
 
+from ..conversation.outcomes import unfit
 from ..values.input import input_function
 from . import refusals, rules
 from .ledger import clip
@@ -127,7 +128,7 @@ class LocalCatalog:
 
     def lookup(self, name: str, role: Role) -> Dialogue[ForeignServer | None]:
         """Return the foreign server as the role sees it. Source: get_connect_string."""
-        found = yield from self._local.asked(_SERVER, clip(name)[0], role.user)
+        found = yield from self._local.asked(_SERVER, clip(name)[0], role.user, width=7)
         if not found:
             return None
         server, wrapper_options, server_options, mapped, mapping_options, usage, seen = found[0]
@@ -154,7 +155,7 @@ class LocalCatalog:
     def connect_u(self, overload: str, role: Role) -> Dialogue[Role]:
         """As `Lookups.connect_u`; without the extension only a superuser may, as himself."""
         count = str(overload.count("text"))
-        found = yield from self._local.asked(_CONNECT_U, role.user, count)
+        found = yield from self._local.asked(_CONNECT_U, role.user, count, width=3)
         if not (role.superuser or (found and found[0][0] == "t")):
             raise refusals.connect_u_refused()
         if not found:
@@ -173,4 +174,6 @@ def _options(text: str | None) -> dict[str, str]:
     if text is None:
         return {}
     pairs: list[str] = input_function(_TEXT_ARRAY)(text)  # type: ignore[assignment]  # of text[]
+    if not all(isinstance(pair, str) and "=" in pair for pair in pairs):
+        raise unfit()
     return dict(pair.split("=", 1) for pair in pairs)
