@@ -8,7 +8,17 @@ import io
 import json
 from typing import Any
 
-from bench.drivers import BY_KEY, COPY_IN, COPY_OUT, INSERT, SERIES, TABLE, Driver
+from bench.drivers import (
+    BY_KEY,
+    COPY_IN,
+    COPY_OUT,
+    ENCRYPTED,
+    INSERT,
+    SERIES,
+    TABLE,
+    Driver,
+    parts_of,
+)
 
 
 class AsyncDriver(Driver):
@@ -24,6 +34,10 @@ class AsyncDriver(Driver):
     def run(self, workload: str, size: int) -> Any:
         found = super().run(workload, size)
         return self.loop.run_until_complete(found) if asyncio.iscoroutine(found) else found
+
+    def encrypted(self) -> bool:
+        found = self.loop.run_until_complete(self.fetch(ENCRYPTED))
+        return bool(found[0][0])
 
     def finish(self, workload: str, result: Any) -> str:
         if workload in ("executemany", "copy_in"):
@@ -133,6 +147,15 @@ class AsyncPsycopg(AsyncDriver):
 
         self.connect_ = psycopg.AsyncConnection.connect
 
+    def encrypted(self) -> bool:
+        return self.loop.run_until_complete(self.seen_encrypted())
+
+    async def seen_encrypted(self) -> bool:
+        """Ask on a connection of its own."""
+        async with await self.another() as connection:
+            cursor = await connection.execute(ENCRYPTED)
+            return bool((await cursor.fetchone())[0])
+
     async def another(self) -> Any:
         return await self.connect_(self.dsn, autocommit=True)
 
@@ -152,14 +175,14 @@ class Asyncpg(AsyncDriver):
     async def another(self) -> Any:
         import asyncpg
 
-        parts = dict(part.split("=", 1) for part in self.dsn.split())
+        parts = parts_of(self.dsn)
         return await asyncpg.connect(
             host=parts["host"],
             port=int(parts["port"]),
             user=parts["user"],
             password=parts["password"].strip("'"),
             database=parts["dbname"],
-            ssl=False,
+            ssl=self.context or False,
         )
 
     async def ask(self, connection: Any) -> Any:

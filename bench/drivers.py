@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import ssl
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
 
@@ -23,6 +24,8 @@ TABLE = "CREATE TEMP TABLE many (a int4, b text, c float8, d timestamptz)"
 COPY_IN = "COPY many FROM STDIN"
 COPY_OUT = "COPY (SELECT a, b, c, d, e FROM mixed) TO STDOUT"
 TEXT = "SELECT repeat('0123456789', 1000000)"
+
+ENCRYPTED = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 BEGAN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -48,6 +51,18 @@ def plain(value: Any) -> Any:
         return value
 
 
+def parts_of(dsn: str) -> dict[str, str]:
+    """Return a connection string's settings, for drivers that take none."""
+    return dict(part.split("=", 1) for part in dsn.split())
+
+
+def unverified() -> ssl.SSLContext:
+    """Return what `sslmode=require` asks for, for drivers without that word: to be made once."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    return made
+
+
 class Driver:
     """What every driver does in its own way; `prepare` and `finish` are not timed."""
 
@@ -57,10 +72,15 @@ class Driver:
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
         self.given: list[tuple[Any, ...]] = []
+        self.context = unverified() if parts_of(dsn)["sslmode"] == "require" else None
         self.open()
 
     def open(self) -> None:
         """Connect, in autocommit, and make the table."""
+
+    def encrypted(self) -> bool:
+        """Tell whether the server sees TLS on our connection."""
+        return bool(self.fetch(ENCRYPTED)[0][0])
 
     def prepare(self, workload: str, size: int) -> None:
         """Get ready for one run."""
@@ -310,7 +330,7 @@ class Pg8000(Driver):
     def another(self) -> Any:
         import pg8000.native
 
-        parts = dict(part.split("=", 1) for part in self.dsn.split())
+        parts = parts_of(self.dsn)
         host, port = parts["host"], int(parts["port"])
         place: dict[str, Any] = {"host": host, "port": port}
         if host.startswith("/"):
@@ -320,6 +340,7 @@ class Pg8000(Driver):
             **place,
             password=parts["password"].strip("'"),
             database=parts["dbname"],
+            ssl_context=self.context or False,
         )
 
     def script(self, sql: str) -> None:

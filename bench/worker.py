@@ -27,16 +27,27 @@ DRIVERS: dict[str, type[Driver]] = {
 
 
 def main() -> None:
-    """Obey: each line is `[workload, size, timed]`; each answer its times, or a digest."""
-    driver = DRIVERS[sys.argv[1]](sys.argv[2])
-    print(json.dumps(driver.lacks), flush=True)
+    """Obey: each line is `[workload, size, timed]`; each answer its times, with a digest or none.
+
+    Before that one line tells about the driver, or that it is not there.
+    """
+    try:
+        driver = DRIVERS[sys.argv[1]](sys.argv[2])
+    except Exception as error:
+        # Some are there and can't be used: psycopg's ctypes on PyPy. Ours has no such excuse.
+        if sys.argv[1].startswith("purelink"):
+            raise
+        text = f"{type(error).__name__}: {error}".partition("\n")[0]
+        print(json.dumps({"missing": text}), flush=True)
+        return
+    print(json.dumps({"lacks": driver.lacks, "encrypted": driver.encrypted()}), flush=True)
     for line in sys.stdin:
         workload, size, timed = json.loads(line)
         driver.prepare(workload, size)
         began, busy = time.perf_counter(), time.process_time()
         result = driver.run(workload, size)
         took, used = time.perf_counter() - began, time.process_time() - busy
-        answer: Any = [took, used] if timed else driver.finish(workload, result)
+        answer: Any = [took, used, "" if timed else driver.finish(workload, result)]
         del result
         print(json.dumps(answer), flush=True)
 
