@@ -67,6 +67,7 @@ async def aconnect(
     oauth_token: Any = None,
     gss: Callable[[Target, str], Any] | None = None,
     scram_max_iterations: int = MAX_ITERATIONS,
+    keep_scram_keys: bool = True,
     **keywords: Any,
 ) -> AsyncConnection[Row]:
     """Open a connection on the running loop; arguments and errors as `connect`.
@@ -86,6 +87,7 @@ async def aconnect(
             oauth_token=oauth_token,
             gss=gss,
             scram_max_iterations=scram_max_iterations,
+            keep_scram_keys=keep_scram_keys,
         )
     finally:
         # A traceback that is printed with its locals shows no password.

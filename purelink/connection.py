@@ -69,6 +69,7 @@ def connect(
     oauth_token: Any = None,
     gss: Callable[[Target, str], Any] | None = None,
     scram_max_iterations: int = MAX_ITERATIONS,
+    keep_scram_keys: bool = True,
     **keywords: Any,
 ) -> Connection[Row]:
     """Open a connection.
@@ -95,6 +96,7 @@ def connect(
         gss: `(target, "gss" or "sspi") -> context` with `step(token)` and `complete`, where a
             server asks for one of them.
         scram_max_iterations: what a server may ask for at most.
+        keep_scram_keys: False: the next login counts out the keys of the password anew.
         keywords: libpq's keywords; they win over the string. `password` may be a callable
             `(target, user) -> str`, called once an attempt, when a server asks.
 
@@ -117,6 +119,7 @@ def connect(
             oauth_token=oauth_token,
             gss=gss,
             scram_max_iterations=scram_max_iterations,
+            keep_scram_keys=keep_scram_keys,
         )
     finally:
         # A traceback that is printed with its locals shows no password.

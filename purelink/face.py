@@ -17,7 +17,7 @@ from .conversation.talk import Talk
 from .errors import Error, InterfaceError, Timeout
 from .journal import log, report, tracing
 from .rows import tuple_row
-from .surroundings import gather
+from .surroundings import gather, keyring, shuffle
 from .values.styles import odd_policy
 from .wire.auth import MAX_ITERATIONS
 from .wire.wants import Limit
@@ -47,6 +47,7 @@ def plan_for(
     oauth_token: Any = None,
     gss: Callable[[Target, str], Any] | None = None,
     scram_max_iterations: int = MAX_ITERATIONS,
+    keep_scram_keys: bool = True,
     policy: ConnectPolicy | None = None,
 ) -> Plan:
     """Return what `connect` needs, from a connection string, keywords and the surroundings.
@@ -55,7 +56,7 @@ def plan_for(
         keywords: libpq's; `password` may be a callable `(target, user) -> str`, sync or async
             where the face is, called once an attempt when the server asks.
         lend: False: no credentials of the process's own are read or used.
-        sock, dial, oauth_token, gss, scram_max_iterations, policy: as `connect` takes them.
+        sock, dial, oauth_token, gss, scram_max_iterations, keep_scram_keys, policy: of `connect`.
 
     Raises:
         ConninfoError: libpq's text for what is wrong.
@@ -68,7 +69,7 @@ def plan_for(
     if policy is not None:
         lend = lend and policy.lend
         scram_max_iterations = min(scram_max_iterations, policy.max_iterations)
-    refusal: Error | None = None
+    refusal = None
     try:
         settings, provider = _settle(conninfo, keywords, around, policy, lend=lend)
     except Error as error:
@@ -84,12 +85,14 @@ def plan_for(
     return Plan(
         settings,
         entropy=os.urandom,
-        shuffle=_shuffle,
+        shuffle=shuffle,
         tls_settings=partial(_tls_settings, settings, around.home, lend) if around.tls else None,
         end_point_hash=_end_point_hash,
         password=provider,
         token=oauth_token,
         max_iterations=scram_max_iterations,
+        # under a policy passwords are strangers'
+        keyring=keyring() if keep_scram_keys and policy is None else None,
         gss=gss,
         dial=dial if sock is None else _Given(sock),
         once=sock is not None,
@@ -119,7 +122,7 @@ def _settle(
         keywords or None,
         surroundings=around,
         lend=lend,
-        shuffle=_shuffle,
+        shuffle=shuffle,
         # under a policy a string is given as one, or not at all
         expand_dbname=policy is None,
     )
@@ -152,12 +155,6 @@ def _end_point_hash(certificate: bytes) -> bytes:
     from .tls import end_point_hash
 
     return end_point_hash(certificate)
-
-
-def _shuffle(items: list[Any]) -> None:
-    import random
-
-    random.SystemRandom().shuffle(items)
 
 
 def limit_of(timeout: float | None) -> Limit | None:

@@ -1,4 +1,4 @@
-"""Takes the snapshot that `conninfo.resolve` works on from the running process.
+"""Takes the snapshot that `conninfo.resolve` works on from the running process, and its keyring.
 
 Floor 3: reads the environment, the user database and, when asked for a path, its file. Survives
 a system without a user database, a user without an entry, a home that is not there.
@@ -9,15 +9,34 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from typing import Any
 
 from .conninfo.surroundings import File, Surroundings
+from .wire.keyring import KeyRing
 
-__all__ = ["gather"]
+__all__ = ["gather", "keyring", "shuffle"]
 
 _DEBIAN_DIRECTORY = "/var/run/postgresql"
 _UPSTREAM_DIRECTORY = "/tmp"  # noqa: S108 - where PostgreSQL itself puts its sockets
 #: more than any service file or passfile holds; a device may never end
 _LARGEST_FILE = 16 * 1024 * 1024
+
+
+_KEYRING: list[KeyRing] = []
+
+
+def keyring() -> KeyRing:
+    """Return the one of this process: its recent SCRAM logins."""
+    if not _KEYRING:
+        _KEYRING.append(KeyRing(os.urandom(32)))
+    return _KEYRING[0]
+
+
+def shuffle(items: list[Any]) -> None:
+    """Put a list in an order that nobody can foretell."""
+    import random
+
+    random.SystemRandom().shuffle(items)
 
 
 def gather() -> Surroundings:

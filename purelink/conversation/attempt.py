@@ -29,6 +29,7 @@ from .spelling import spell_error
 
 if TYPE_CHECKING:
     from ..conninfo import Settings, Target
+    from ..wire.keyring import KeyRing
 
 Raised = TypeVar("Raised", bound=Union[BaseException, None])
 
@@ -69,6 +70,7 @@ class Plan:
             server asks; it beats every other password.
         token: the same for OAUTHBEARER.
         max_iterations: of SCRAM, at most.
+        keyring: the keys of earlier SCRAM logins, or None.
         gss: the user's own provider for GSSAPI and SSPI, called with `(target, method)`.
         dial: gives the transport to a target, instead of a socket that the pump opens.
         once: `dial` can be called only once.
@@ -87,6 +89,7 @@ class Plan:
         password: Callable[[Target, str], Any] | None = None,
         token: Callable[[Target, str], Any] | str | None = None,
         max_iterations: int = 10_000_000,
+        keyring: KeyRing | None = None,
         gss: Callable[[Target, str], Any] | None = None,
         dial: Callable[[Target], Any] | None = None,
         once: bool = False,
@@ -102,6 +105,7 @@ class Plan:
         self.password = password
         self.token = token
         self.max_iterations = max_iterations
+        self.keyring = keyring
         self.gss = gss
         self.dial = dial
         self.once = once
@@ -349,6 +353,7 @@ class Attempt:
             scram_client_key=settings["scram_client_key"],
             scram_server_key=settings["scram_server_key"],
             max_iterations=plan.max_iterations,
+            keyring=plan.keyring,
             oauth_token=token,
             oauth_issuer=settings["oauth_issuer"],
             oauth_client_id=settings["oauth_client_id"],

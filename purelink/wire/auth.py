@@ -20,25 +20,14 @@ from ..errors import AuthenticationError, InterfaceError, LocalProtocolError
 from . import auth_course as course
 from . import scram
 from .codec import cstring, frame, int32, uint32
-from .codes import (
-    AUTH_CLEARTEXT,
-    AUTH_MD5,
-    AUTH_OK,
-    AUTH_SASL,
-)
+from .codes import AUTH_CLEARTEXT, AUTH_MD5, AUTH_OK, AUTH_SASL
+from .keyring import derive
 from .password import md5, prepare
-from .policy import (
-    AUTH_GSS,
-    AUTH_GSS_CONTINUE,
-    AUTH_SSPI,
-    OAUTHBEARER,
-    SCRAM,
-    SCRAM_PLUS,
-    Policy,
-)
-from .wants import Call, Compute
+from .policy import AUTH_GSS, AUTH_GSS_CONTINUE, AUTH_SSPI, OAUTHBEARER, SCRAM, SCRAM_PLUS, Policy
+from .wants import Call
 
 if TYPE_CHECKING:
+    from .keyring import KeyRing
     from .wants import Dialogue, Limit
 
 __all__ = ["MAX_ITERATIONS", "Authentication", "Provider"]
@@ -49,8 +38,6 @@ Provider = Callable[[], Any]
 
 #: The default of `max_iterations`: what a hostile server can make us count (3 to 8 seconds).
 MAX_ITERATIONS = 10_000_000
-#: Counts up to here are run on the spot (about 10 ms); others are a `Compute`.
-_SHORT = 20_000
 _NONCE_LENGTH = 18
 
 _NO_PASSWORD = "fe_sendauth: no password supplied"  # noqa: S105 - libpq's text
@@ -84,6 +71,8 @@ class Authentication(scram.Secret):
         scram_client_key, scram_server_key: 32 bytes each, or a str in base64; used in place of
             the password.
         max_iterations: the highest SCRAM count that is computed (at most 2**31 - 1).
+        keyring: remembers the keys of a password that was given as such; a provider's is not
+            kept. None: nothing is.
         oauth_token: the bearer token or its provider.
         oauth_issuer: where given, a server's discovery document must belong to it.
         oauth_client_id: only tells which error is due where there is no token.
@@ -118,6 +107,7 @@ class Authentication(scram.Secret):
         "_gss",
         "_has_password",
         "_issuer",
+        "_keyring",
         "_limit",
         "_max_iterations",
         "_nonce",
@@ -127,6 +117,7 @@ class Authentication(scram.Secret):
         "_prepared",
         "_server_key",
         "_state",
+        "_tag",
         "_tls",
         "_token",
         "_user",
@@ -152,6 +143,7 @@ class Authentication(scram.Secret):
         scram_client_key: bytes | str | None = None,
         scram_server_key: bytes | str | None = None,
         max_iterations: int = MAX_ITERATIONS,
+        keyring: KeyRing | None = None,
         oauth_token: bytes | str | Provider | None = None,
         oauth_issuer: str | None = None,
         oauth_client_id: str | None = None,
@@ -171,6 +163,8 @@ class Authentication(scram.Secret):
         self._client_key = scram.read_key(scram_client_key, "client")
         self._server_key = scram.read_key(scram_server_key, "server")
         self._max_iterations = min(max_iterations, scram.LONGEST)
+        self._keyring = None if callable(password) else keyring
+        self._tag: tuple[bytes, scram.Keys] | None = None
         self._token = oauth_token if callable(oauth_token) else _secret(oauth_token, "a token")
         self._issuer = oauth_issuer
         self._oauth_ready = bool(oauth_issuer and oauth_client_id)
@@ -262,6 +256,8 @@ class Authentication(scram.Secret):
             return frame(b"p", (yield from self._prove(data))), course.PROOF_SENT
         if state is course.PROOF_SENT:
             self._exchange.verify(data, self._server_key or b"")
+            if self._keyring is not None and self._tag is not None:
+                self._keyring.keep(*self._tag)
             self.channel_bound = self._exchange.bound
             return b"", course.VERIFIED
         if state is course.TOKEN_SENT:
@@ -345,11 +341,8 @@ class Authentication(scram.Secret):
                 f" scram_max_iterations allows ({self._max_iterations})"
             )
         work = (self._prepared, salt, iterations)
-        if iterations > _SHORT:
-            salted = yield Compute(scram.salted_password, *work, limit=self._limit)
-        else:
-            salted = scram.salted_password(*work)
-        keys = scram.keys(salted)
+        self._tag = yield from derive(self._keyring, *work, limit=self._limit)
+        keys = self._tag[1]
         self._server_key = self._server_key or keys.server
         self.scram_keys = (keys.client, keys.server)
         return self._exchange.final(keys.client)
@@ -403,7 +396,7 @@ class Authentication(scram.Secret):
     def _forget(self) -> None:
         """Let go of every secret: the attempt is over."""
         self._password = self._prepared = self._token = b""
-        self._client_key = self._server_key = self._context = None
+        self._client_key = self._server_key = self._context = self._tag = None
 
 
 def _mechanisms(data: bytes) -> list[str]:

@@ -7,6 +7,7 @@ same salt and count. Some of the roles then log in with purelink itself.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import random
 import unicodedata
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import purelink
+from purelink import surroundings
 from purelink.errors import OperationalError
 from purelink.testing.server import Server
 from purelink.wire import scram
+from purelink.wire.keyring import KeyRing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,3 +178,48 @@ def test_checks_127_and_128_logging_in(
         assert connection.query("select current_user").rows == [("preparer",)]
     with pytest.raises(OperationalError, match="password authentication failed"):
         purelink.connect(**settings, password=given + "x")
+
+
+@pytest.fixture
+def ring(monkeypatch: pytest.MonkeyPatch) -> KeyRing:
+    """This process's memory of SCRAM logins, empty."""
+    made = KeyRing(b"e" * 32)
+    monkeypatch.setattr(surroundings, "_KEYRING", [made])
+    return made
+
+
+def settings_for(asking: Server, password: str) -> dict[str, Any]:
+    asking.psql(f"alter role preparer password {literal(password)}")
+    place: dict[str, Any] = {"host": asking.host, "port": str(asking.port), "dbname": "postgres"}
+    return {**place, "user": "preparer", "password": password}
+
+
+def test_keys_are_remembered_on_both_faces_until_the_password_changes(
+    asking: Server, ring: KeyRing
+) -> None:
+    settings = settings_for(asking, "first")
+    for _ in range(2):
+        purelink.connect(**settings).close()
+
+    async def another(**settings: Any) -> None:
+        await (await purelink.aconnect(**settings)).close()
+
+    asyncio.run(another(**settings))
+    assert len(ring) == 1
+    asking.psql("alter role preparer password 'second'")
+    for _ in range(2):
+        with pytest.raises(OperationalError, match="password authentication failed"):
+            purelink.connect(**settings)
+    assert len(ring) == 1
+    # The same password again has another salt: other keys.
+    purelink.connect(**settings_for(asking, "first")).close()
+    assert len(ring) == 2
+
+
+def test_keys_that_are_not_to_be_remembered(asking: Server, ring: KeyRing) -> None:
+    settings = settings_for(asking, "first")
+    purelink.connect(**settings, keep_scram_keys=False).close()
+    policy = purelink.ConnectPolicy(networks=["127.0.0.0/8", "::1/128"], sslmode=None)
+    purelink.connect(**settings, policy=policy).close()
+    purelink.connect(**{**settings, "password": lambda _target, _user: "first"}).close()
+    assert len(ring) == 0

@@ -58,7 +58,7 @@ ROOMS = {
     "conversation": room(3),
     "pool.conversation": room(3),
     "pumps": room(4, "socket select selectors asyncio time os pwd threading concurrent"),
-    "surroundings": room(4, "os open pathlib pwd getpass locale"),
+    "surroundings": room(4, "os open pathlib pwd getpass locale random"),
     "dblink.commands": room(4),
     "dblink.gathering": room(4),
     "dblink.links": room(4),
