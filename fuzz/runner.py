@@ -31,6 +31,7 @@ TARGETS = (
     "conninfo_differential",
     "conninfo_roundtrip",
     "copy_data",
+    "fetched_types",
     "passfile",
     "server_first",
     "short_way",

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
     from purelink.values.styles import Styles
 
-__all__ = ["ARRAYS", "SAMPLES", "TYPES", "damaged", "outcome", "rows_outcome", "size"]
+__all__ = [
+    "ARRAYS",
+    "SAMPLES",
+    "TYPES",
+    "damaged",
+    "outcome",
+    "rows_outcome",
+    "size",
+    "size_at_most",
+]
 
 #: array type -> element type
 ARRAYS: dict[int, int] = dict(oids.ELEMENT_OF)
@@ -85,6 +94,18 @@ def rows_outcome(
         return "DataError"
     assert end == len(row), (end, len(row))
     return rows
+
+
+#: what a numeric of 8 bytes may be when it is written out: 131,072 digits before the point, 16,383
+#: behind it, as PostgreSQL's own is
+NUMERIC_AT_MOST = 131_072 + 16_383
+NUMERICS = frozenset({1700, 1231, 3906, 3907, 4532, 6151, 2249, 2287})
+
+
+def size_at_most(oid: int, length: int) -> int:
+    """Return how long a value of so many bytes may be when it is written out."""
+    numerics = (length // 8 + 1) * NUMERIC_AT_MOST if oid in NUMERICS else 0
+    return 400 * length + 2000 + numerics
 
 
 def size(value: object) -> int:

@@ -8,6 +8,7 @@ are to be kept.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any, List
 
@@ -23,6 +24,7 @@ __all__ = [
     "array_decoder",
     "array_literal",
     "binary_array_decoder",
+    "delimits",
     "is_list",
     "vector_decoder",
 ]
@@ -36,14 +38,12 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _QUOTED, _PLAIN, _OPEN, _CLOSE, _DELIMITER = 1, 2, 3, 4, 5
 
 
+@lru_cache(maxsize=64)
 def _tokens(delimiter: str) -> re.Pattern[str]:
     mark = re.escape(delimiter)
     return re.compile(
         rf'"([^"\\]*(?:\\.[^"\\]*)*)"|([^{{}}"\\{mark}]+)|({{)|(}})|({mark})|.', re.DOTALL
     )
-
-
-_TOKENS = {",": _tokens(","), ";": _tokens(";")}
 
 
 class Array(List[Any]):
@@ -68,6 +68,11 @@ class Array(List[Any]):
         return Array, (list(self), self.lower_bounds)
 
 
+def delimits(delimiter: str) -> bool:
+    """Tell whether the elements of an array can be told apart by this: `typdelim` is any byte."""
+    return len(delimiter) == 1 and delimiter not in '{}"\\\0' and not delimiter.isspace()
+
+
 def is_list(item: object) -> bool:
     """Tell whether an item is a dimension of an array, not a value that is a list by itself."""
     return isinstance(item, list) and not getattr(item, "one_value", False)
@@ -81,7 +86,7 @@ def array_decoder(
     Args:
         element: decodes one element's text.
         kind: the array type's name, for errors.
-        delimiter: `,`, or `;` for box.
+        delimiter: `,`, or `;` for box; of a fetched type one that `delimits`.
         exact: bounds other than 1 are kept, in an `Array`.
 
     The decoder returns lists, nested for more dimensions, None for NULL.
@@ -89,7 +94,7 @@ def array_decoder(
     Raises (the decoder):
         DataError: 22P02; or whatever an element's decoder says.
     """
-    scan = _TOKENS[delimiter].finditer
+    scan = _tokens(delimiter).finditer
 
     def decode_array(text: str) -> list[Any]:
         if text[:1] == "{" and text[-1:] == "}" and '"' not in text and "\\" not in text:

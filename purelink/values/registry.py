@@ -17,7 +17,7 @@ from .faults import malformed
 from .scalars import OwnWriters, said_as
 from .styles import DEFAULT_STYLES
 from .text import PATTERNS, Registry, guarded
-from .typeinfo import Codec, TypeInfo, members
+from .typeinfo import Codec, TypeInfo, label_decoder, members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ __all__ = ["EVERYONE", "OwnTypes"]
 
 #: types whose binary form is their text
 _TEXTUAL = frozenset((25, 1043, 1042, 19, 142, 114, 705))
-#: a type that is made of itself, by a lying catalog, ends here
+#: types within each other, at most; one that is made of itself, by a lying catalog, ends at once
 _DEEPEST = 40
 
 
@@ -44,8 +44,9 @@ class OwnTypes(Registry):
         "_binary",
         "_by_name",
         "_codecs",
-        "_depth",
         "_fetched",
+        "_made_binary",
+        "_making",
         "_rows",
         "_told",
     )
@@ -60,7 +61,9 @@ class OwnTypes(Registry):
         self._by_name: dict[str, Codec] = {}
         #: classes made for composites that the program has none for
         self._rows: dict[int, type] = {}
-        self._depth = 0
+        self._made_binary: dict[tuple[int, str, str, Styles], BinaryDecoder] = {}
+        #: OIDs of the types whose decoders are under way; of a binary form negative
+        self._making: set[int] = set()
         self._told: OwnWriters | None = None
 
     def copy(self) -> OwnTypes:
@@ -209,6 +212,7 @@ class OwnTypes(Registry):
 
             self._writers()[Hstore] = hstore_writer(oid)
         self._made.clear()
+        self._made_binary.clear()
 
     def _writers(self) -> OwnWriters:
         if self._told is None:
@@ -284,23 +288,26 @@ class OwnTypes(Registry):
         info, element = self._fetched.get(oid), self._arrays.get(oid)
         if info is None and element is None:
             return super()._make(oid, styles)
-        if self._depth > _DEEPEST:
+        if oid in self._making or len(self._making) > _DEEPEST:
             return str
-        self._depth += 1
+        self._making.add(oid)
         try:
             if element is not None:
-                from .arrays import array_decoder
+                from .arrays import array_decoder, delimits
 
+                delimiter = self._fetched[element].delimiter
+                if not delimits(delimiter):
+                    return str
                 return array_decoder(
                     self.text_decoder(element, styles),
                     self.kind_name(oid),
-                    self._fetched[element].delimiter,
+                    delimiter,
                     exact=styles.odd_values == "exact",
                 )
             assert info is not None
             return self._of_text(info, styles)
         finally:
-            self._depth -= 1
+            self._making.discard(oid)
 
     def _of_text(self, info: TypeInfo, styles: Styles) -> TextDecoder:
         """Return the decoder of a fetched type's text."""
@@ -314,7 +321,8 @@ class OwnTypes(Registry):
                 composites.maker_of(self._row_class(info), info.shown, names),
             )
         if info.sort == "e":
-            return self._of_labels(info, styles)
+            kind = self._codecs[info.oid].python
+            return str if kind is None else label_decoder(kind, info, styles.odd_values)
         if info.sort == "d":
             return self.text_decoder(info.part, styles)
         if info.sort in ("r", "m"):
@@ -329,26 +337,6 @@ class OwnTypes(Registry):
             return decode_hstore if kind is None else lambda text: kind(decode_hstore(text))
         return str
 
-    def _of_labels(self, info: TypeInfo, styles: Styles) -> TextDecoder:
-        kind = self._codecs[info.oid].python
-        if kind is None:
-            return str
-        known = members(kind, info)
-
-        def decode_label(text: str) -> object:
-            member = known.get(text)
-            if member is None:
-                if styles.odd_values != "error":
-                    return text
-                raise DataError(
-                    f"{kind.__qualname__} has no member for a label of {info.shown}: if the type"
-                    ' was altered, fetch it again, or set odd_values to "text"',
-                    sqlstate="22P02",
-                )
-            return member
-
-        return decode_label
-
     def own_binary(
         self, oid: int, encoding: str, errors: str, styles: Styles = DEFAULT_STYLES
     ) -> BinaryDecoder | None:
@@ -359,8 +347,32 @@ class OwnTypes(Registry):
         if oid in self._own:
             textual = oid in _TEXTUAL or (info is not None and info.sort == "e")
             return self._by_text(oid, encoding, errors, styles) if textual else None
-        if self._depth > _DEEPEST or (info is None and element is None):
+        if info is None and element is None:
             return None
+        key = (oid, encoding, errors, styles)
+        made = self._made_binary.get(key)
+        # Each is made once: there is no end of ways through types that are made of each other.
+        if made is None and -oid not in self._making and len(self._making) <= _DEEPEST:
+            self._making.add(-oid)
+            try:
+                made = self._make_binary(info, element, *key)
+            finally:
+                self._making.discard(-oid)
+            if made is not None:
+                if len(self._made_binary) >= 1000:  # styles come from the server
+                    self._made_binary.clear()
+                self._made_binary[key] = made
+        return made
+
+    def _make_binary(
+        self,
+        info: TypeInfo | None,
+        element: int | None,
+        oid: int,
+        encoding: str,
+        errors: str,
+        styles: Styles,
+    ) -> BinaryDecoder | None:
         from .binary import binary_decoder
 
         def decoder_of(part: int) -> BinaryDecoder:
@@ -368,18 +380,14 @@ class OwnTypes(Registry):
                 part, encoding=encoding, errors=errors, styles=styles, registry=self
             )
 
-        self._depth += 1
-        try:
-            if element is not None:
-                from .arrays import binary_array_decoder
+        if element is not None:
+            from .arrays import binary_array_decoder
 
-                exact = styles.odd_values == "exact"
-                kind = self.kind_name(oid)
-                return binary_array_decoder(kind, element, decoder_of(element), exact=exact)
-            assert info is not None
-            return self._of_bytes(info, decoder_of, encoding, errors, styles)
-        finally:
-            self._depth -= 1
+            exact = styles.odd_values == "exact"
+            part = decoder_of(element)
+            return binary_array_decoder(self.kind_name(oid), element, part, exact=exact)
+        assert info is not None
+        return self._of_bytes(info, decoder_of, encoding, errors, styles)
 
     def _of_bytes(
         self,
@@ -408,13 +416,15 @@ class OwnTypes(Registry):
             if info.sort == "r":
                 return single
             return ranges.binary_multirange_decoder(info.shown, single)
+        if info.sort == "e":
+            return self._by_text(info.oid, encoding, errors, styles)
         if info.input == "hstore_in":
             from .hstore import binary_hstore_decoder
 
             decode = binary_hstore_decoder(_characters(info.shown, encoding, errors))
             kind = self._codecs[info.oid].python
             return decode if kind is None else lambda value: kind(decode(value))
-        if info.sort == "e" or info.input == "citextin":
+        if info.input == "citextin":
             return self._by_text(info.oid, encoding, errors, styles)
         return None
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import InterfaceError
+from ..errors import DataError, InterfaceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Codec", "TypeInfo", "members"]
+__all__ = ["Codec", "TypeInfo", "label_decoder", "members"]
 
 
 class TypeInfo(NamedTuple):
@@ -72,3 +72,29 @@ def members(kind: type, info: TypeInfo) -> dict[str, Any]:
     if not known:
         raise InterfaceError(f"{kind.__qualname__} has no member for any label of {info.shown}")
     return known
+
+
+def label_decoder(kind: type, info: TypeInfo, odd_values: str) -> Callable[[str], object]:
+    """Return the decoder of an enum's text to the members of the program's class for it.
+
+    Args:
+        odd_values: as `Styles` has it; unless "error", a label without a member stays text.
+
+    Raises (the decoder):
+        DataError: 22P02.
+    """
+    known = members(kind, info)
+
+    def decode_label(text: str) -> object:
+        member = known.get(text)
+        if member is None:
+            if odd_values != "error":
+                return text
+            raise DataError(
+                f"{kind.__qualname__} has no member for a label of {info.shown}: if the type"
+                ' was altered, fetch it again, or set odd_values to "text"',
+                sqlstate="22P02",
+            )
+        return member
+
+    return decode_label
