@@ -23,6 +23,7 @@ __all__ = ["CORPUS", "TARGETS", "kept", "run"]
 
 CORPUS = Path(__file__).parent / "corpus"
 TARGETS = (
+    "authentication",
     "backend_stream",
     "catalog_rows",
     "catalog_toml",

@@ -23,6 +23,9 @@ _ASCII = {form % code: chr(code) for code in range(1, 128) for form in ("%02X", 
 # the first "%" that no two hexadecimal digits follow, or that stands for NUL
 _BAD_PERCENT = "%(?![0-9a-fA-F]{2})|%00"
 
+#: in place of a keyword: what it is for is not to be echoed; no string holds a NUL
+_HIDDEN = "\0"
+
 
 def scan_uri(text: str, known: frozenset[str]) -> list[tuple[str, str, int]]:
     """Return (keyword, value, position) for all that a URI sets, in libpq's order.
@@ -145,10 +148,10 @@ def _scan_query(
             )
         name, value = raw_name, raw_value
         if "%" in name or " " in name:
-            name = _decode(name, mask.MASK if secret_before else "", at)
+            name = _decode(name, _HIDDEN if secret_before else "", at)
         if "%" in value or " " in value:
             hide = secret_before and name not in known
-            value = _decode(value, mask.MASK if hide else name, at + len(raw_name) + 1)
+            value = _decode(value, _HIDDEN if hide else name, at + len(raw_name) + 1)
         if name == "ssl" and value == "true":
             name, value = "sslmode", "require"
         elif name == "requiressl":
@@ -169,7 +172,7 @@ def _decode(piece: str, keyword: str, at: int) -> str:
     """Return a piece of a URI without its outer blanks, percent escapes resolved.
 
     Args:
-        keyword: what it is for; secrets (and `mask.MASK`) are not echoed.
+        keyword: what it is for; secrets (and `_HIDDEN`) are not echoed.
         at: where it begins in the URI, from 0.
 
     Source: conninfo_uri_decode (18; earlier ones keep blanks).
@@ -190,7 +193,7 @@ def _decode(piece: str, keyword: str, at: int) -> str:
         start, *escaped = head.encode("utf-8", "surrogateescape").split(b"%")
         raw = start + b"".join([bytes((int(part[:2], 16),)) + part[2:] for part in escaped])
         return raw.decode("utf-8", "surrogateescape")
-    hidden = keyword in SECRETS or keyword == mask.MASK
+    hidden = keyword in SECRETS or keyword == _HIDDEN
     shown = mask.MASK if hidden else piece
     if bad is None:
         fault = f'unexpected spaces found in "{shown}", use percent-encoded spaces (%20) instead'
@@ -200,6 +203,6 @@ def _decode(piece: str, keyword: str, at: int) -> str:
         fault = f'invalid percent-encoded token: "{shown}"'
     raise ConninfoError(
         fault,
-        keyword=keyword if keyword and keyword != mask.MASK else None,
+        keyword=keyword if keyword and keyword != _HIDDEN else None,
         position=at + 1,
     )

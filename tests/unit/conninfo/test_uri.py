@@ -102,3 +102,8 @@ def test_refused(text: str, message: str, keyword: str | None, position: int) ->
     assert str(caught.value) == message
     assert caught.value.keyword == keyword
     assert caught.value.position == position
+
+
+def test_a_name_that_looks_like_a_mask_is_none() -> None:
+    with pytest.raises(ConninfoError, match='unexpected spaces found in "a b"'):
+        scan_uri("postgresql://h?***=a b", names())
