@@ -262,8 +262,9 @@ class CopyingOut:
             if session.closed:
                 raise session.gone()
             yield from dialogues.read(session, talk.deliver)
-        block = b"".join(session.copied)
-        session.copied.clear()
+        copied = session.copied
+        block = copied[0] if len(copied) == 1 else b"".join(copied)
+        copied.clear()
         return block or (yield from self.fetch())
 
     def close(self) -> Dialogue[None]:

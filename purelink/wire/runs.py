@@ -8,7 +8,10 @@ where it is, for the session to judge. A test holds both ways together.
 
 from __future__ import annotations
 
+import sys
+from array import array
 from itertools import islice
+from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
@@ -44,6 +47,16 @@ BOUND = b"2\0\0\0\4"
 _READY = b"Z\0\0\0\5"
 #: the longest CommandComplete that is looked for from behind
 _TAG_AT_MOST = 300
+#: CopyData that are worth being cut all at once
+_FEW = 16
+#: the tag, and the upper bytes of a length below 256
+_PART = b"d\0\0\0"
+_FIRST, _FIRST_TWO = itemgetter(0), itemgetter(slice(2))
+_BUT_FIRST, _BUT_FIRST_TWO = itemgetter(slice(1, None)), itemgetter(slice(2, None))
+#: adds 4, and makes of what is more than a byte then what is no length
+_PLUS_4 = bytes([(byte + 4) & 255 for byte in range(256)])
+_TOO_LITTLE = b"\0\1\2\3"
+_LITTLE = sys.byteorder == "little"
 _STATUS = {status: chr(status) for status in codes.STATUSES}
 #: what the server says to a BEGIN that is parsed, bound and executed
 BEGUN = b"1\0\0\0\4" + BOUND + b"C\0\0\0\x0aBEGIN\0"
@@ -254,8 +267,14 @@ def _ready(session: Session, buffer: bytes, position: int, end: int) -> int:
 
 
 def _copied(session: Session, buffer: bytes, position: int, end: int) -> int:
-    """CopyData, one behind the other."""
+    """CopyData, one behind the other; many of them as one block of what is in them."""
     add, unpack, ceiling = session.copied.append, _LENGTH, session.ceiling
+    for width in (1, 2):
+        if end - position < FEW_BYTES or ceiling <= 0xFFFF:
+            break
+        block, position = _copied_run(buffer, position, end, width)
+        if block:
+            add(block)
     while end - position >= 5 and buffer[position] == codes.COPY_DATA:
         (length,) = unpack(buffer, position + 1)
         stop = position + 1 + length
@@ -264,6 +283,47 @@ def _copied(session: Session, buffer: bytes, position: int, end: int) -> int:
         add(buffer[position + 5 : stop])
         position = stop
     return position
+
+
+def _copied_run(buffer: bytes, position: int, end: int, width: int) -> tuple[bytes, int]:
+    """Return what is in the CopyData at `position` and behind it, and where it stopped.
+
+    Rows in text end in one character, so that, the tag and the upper bytes of a length are what
+    parts them, supposedly: each lower part is then compared with the length that was cut, and what
+    is in front of the first that differs was a message. The last of all is left.
+
+    Args:
+        width: bytes of a length that may vary: 1 (and none is above 255) or 2.
+    """
+    length = _LENGTH(buffer, position + 1)[0]
+    start = position + 5 - width
+    stop = position + 1 + length
+    if buffer[position] != codes.COPY_DATA or not 4 < length < 1 << 8 * width or stop >= end:
+        return b"", position
+    last, extra = buffer[stop - 1 : stop], 5 - width
+    pieces = buffer[start:end].split(last + _PART[:extra])
+    pieces.pop()
+    # A piece is the rest of the length and the data but for its last byte.
+    try:
+        if width == 1:
+            lengths = bytes(map(len, pieces)).translate(_PLUS_4)
+            told = bytes(map(_FIRST, pieces))
+        else:
+            lanes = array("H", [len(piece) + extra for piece in pieces])
+            if _LITTLE:
+                lanes.byteswap()
+            lengths, told = lanes.tobytes(), b"".join(map(_FIRST_TWO, pieces))
+    except (IndexError, ValueError, OverflowError):
+        return b"", position
+    if len(lengths) != len(told) or (width == 1 and told.translate(None, _TOO_LITTLE) != told):
+        return b"", position
+    if lengths != told:
+        sound = next(at for at, (a, b) in enumerate(zip(lengths, told)) if a != b) // width
+        del pieces[sound:]
+    if len(pieces) < _FEW:
+        return b"", position
+    cut = map(_BUT_FIRST if width == 1 else _BUT_FIRST_TWO, pieces)
+    return last.join(cut) + last, position + sum(map(len, pieces)) + len(pieces) * (1 + extra)
 
 
 def short_run(buffer: bytes, position: int, end: int) -> int:
