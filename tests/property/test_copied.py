@@ -62,9 +62,9 @@ def test_copy_data_at_once_and_one_by_one_agree(seed: int, lies: bool, chopped: 
     lines = messages(chance)
     if lies:
         at = chance.randrange(len(lines))
-        line = bytearray(lines[at])
-        line[chance.randrange(5)] = chance.choice((0, 1, 2, 3, 4, 5, 65, 255, chance.randrange(256)))
-        lines[at] = bytes(line)
+        told = bytearray(lines[at])
+        told[chance.randrange(5)] = chance.choice((0, 1, 2, 3, 4, 5, 65, chance.randrange(256)))
+        lines[at] = bytes(told)
     if chance.random() < 0.3:
         lines.insert(chance.randrange(len(lines) + 1), NOTICE)
     before = bytes(chance.randrange(3))
