@@ -34,6 +34,7 @@ TARGETS = (
     "copy_data",
     "fetched_types",
     "passfile",
+    "row_messages",
     "server_first",
     "short_way",
     "service_file",

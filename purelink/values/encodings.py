@@ -7,7 +7,7 @@ Floor 1, pure. `codecs.lookup` on what a server reports would let it pick any co
 from __future__ import annotations
 
 import codecs
-from typing import NamedTuple
+from typing import NamedTuple, Optional, Tuple
 
 __all__ = ["CODECS", "NO_CODEC", "SQL_ASCII", "Codec", "codec_of", "python_codec"]
 
@@ -30,7 +30,7 @@ CODECS: dict[str, str] = {
     "BIG5": "big5",
     "EUC_CN": "gb2312",
     "EUC_JIS_2004": "euc_jis_2004",
-    "EUC_JP": "euc_jp",
+    "EUC_JP": "purelink_euc_jp",
     "EUC_KR": "euc_kr",
     "GB18030": "gb18030",
     "GBK": "gbk",
@@ -51,7 +51,7 @@ CODECS: dict[str, str] = {
     "LATIN8": "iso8859-14",
     "LATIN9": "iso8859-15",
     "LATIN10": "iso8859-16",
-    "SHIFT_JIS_2004": "shift_jis_2004",
+    "SHIFT_JIS_2004": "purelink_shift_jis_2004",
     "SJIS": "cp932",
     "UHC": "cp949",
     "UTF8": "utf-8",
@@ -67,6 +67,38 @@ CODECS: dict[str, str] = {
     "WIN1257": "cp1257",
     "WIN1258": "cp1258",
 }
+
+
+#: Those in which Python takes a yen sign for a backslash, and an overline for a tilde. A text in
+#: which quotes or tabs were escaped before it is encoded would be another when it is read: with
+#: these the two signs cannot be sent, and ASCII is ASCII, as the server has it.
+_STRICTER = {"purelink_euc_jp": "euc_jp", "purelink_shift_jis_2004": "shift_jis_2004"}
+_SIGNS = ("\N{YEN SIGN}", "\N{OVERLINE}")
+
+
+def _find(name: str) -> Optional[codecs.CodecInfo]:
+    if name not in _STRICTER:
+        return None
+    inner = codecs.lookup(_STRICTER[name])
+    signs = dict(zip("\\~", _SIGNS)) if b"\\".decode(inner.name) != "\\" else {}
+    outward = str.maketrans(signs)
+    inward = str.maketrans({sign: letter for letter, sign in signs.items()})
+
+    def encode(text: str, errors: str = "strict") -> Tuple[bytes, int]:
+        for sign in _SIGNS:
+            at = text.find(sign)
+            if at >= 0:
+                raise UnicodeEncodeError(name, text, at, at + 1, "it has no such character")
+        return inner.encode(text.translate(outward), errors)
+
+    def decode(data: bytes, errors: str = "strict") -> Tuple[str, int]:
+        text, length = inner.decode(data, errors)
+        return text.translate(inward), length
+
+    return codecs.CodecInfo(encode, decode, name=name)
+
+
+codecs.register(_find)
 
 
 def python_codec(name: str) -> str | None:

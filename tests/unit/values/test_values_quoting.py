@@ -133,3 +133,27 @@ def test_sql_ascii_has_no_codec_either() -> None:
 def test_a_codec_that_this_python_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CODECS, "EUC_JIS_2004", "no_such_codec")
     assert codec_of("EUC_JIS_2004") == ("ascii", "surrogateescape")
+
+
+@pytest.mark.parametrize("name", sorted(CODECS))
+def test_nothing_but_ascii_is_sent_as_ascii(name: str) -> None:
+    # Else what was escaped as characters is another thing as bytes: a yen sign, a backslash.
+    encoding, errors = codec_of(name)
+    for number in range(128):
+        assert chr(number).encode(encoding, errors) == bytes([number])
+        assert bytes([number]).decode(encoding, errors) == chr(number)
+    for number in (*range(0x80, 0x180), *range(0x2000, 0x2060), *range(0xFF00, 0xFFF0)):
+        try:
+            data = chr(number).encode(encoding, errors)
+        except UnicodeEncodeError:
+            continue
+        assert data[0] >= 0x80, (hex(number), data)
+
+
+@pytest.mark.parametrize("name", ["EUC_JP", "SHIFT_JIS_2004"])
+def test_a_yen_sign_is_no_backslash(name: str) -> None:
+    encoding, errors = codec_of(name)
+    for text in ("\\¥' OR 1=1 --", "‾"):
+        with pytest.raises(InterfaceError, match="invalid multibyte character"):
+            literal(text, encoding=encoding, errors=errors)
+    assert literal("ソ\\'", encoding=encoding).encode(encoding)[-5:] == b"\\\\'''"
