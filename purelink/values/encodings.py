@@ -95,7 +95,7 @@ def _find(name: str) -> Optional[codecs.CodecInfo]:
         text, length = inner.decode(data, errors)
         return text.translate(inward), length
 
-    return codecs.CodecInfo(encode, decode, name=name)
+    return codecs.CodecInfo(encode, decode, name=name)  # type: ignore[arg-type]  # bytes are all we have
 
 
 codecs.register(_find)
