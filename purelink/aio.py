@@ -11,13 +11,9 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, overload
 
-from .arequests import AsyncCopyOut, AsyncPipeline, AsyncStream
 from .conversation.connect import connect as connecting
-from .conversation.copying import CopyingOut, copy_in
-from .conversation.many import execute_many
-from .conversation.sources import lists_of
+from .conversation.sources import CHUNK, lists_of
 from .conversation.statements import CACHE_SIZE
-from .conversation.streaming import CHUNK, Streaming
 from .cursors.asynchronous import AsyncCursorMethods
 from .errors import Error, InterfaceError, LocalProtocolError, Timeout
 from .face import forks, limit_of, plan_for, tracing
@@ -25,7 +21,6 @@ from .pumps.asynchronous import AsyncPump
 from .rows import Row
 from .values.styles import odd_policy
 from .wire.auth import MAX_ITERATIONS
-from .wire.tracing import Trace
 from .wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
@@ -33,6 +28,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .arequests import AsyncCopyOut, AsyncPipeline, AsyncStream
     from .conninfo import Target
     from .conversation.connect import Plan
     from .conversation.talk import Holder
@@ -42,6 +38,7 @@ if TYPE_CHECKING:
     from .types import AsyncTypes
     from .values.styles import OddValues
     from .wire.session import Notification
+    from .wire.tracing import Trace
     from .wire.wants import Dialogue
 
     Rows = Union[Iterable[Sequence[object]], AsyncIterable[Sequence[object]]]
@@ -92,7 +89,7 @@ async def aconnect(
     finally:
         # A traceback that is printed with its locals shows no password.
         conninfo, keywords, oauth_token = "", {}, None
-    written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
+    written = None if trace is None else tracing(trace)
     opened: AsyncConnection[Row] = await AsyncConnection.open(
         plan,
         autocommit=autocommit,
@@ -277,6 +274,9 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         self, sql: str, *parameters: object, chunk: int = CHUNK, timeout: float | None = None
     ) -> AsyncStream:
         """As `Connection.stream`, for `async with` and `async for`."""
+        from .arequests import AsyncStream
+        from .conversation.streaming import Streaming
+
         return AsyncStream(self, Streaming(self._talk, sql, parameters, chunk), timeout)
 
     @overload
@@ -308,12 +308,16 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         timeout: float | None = None,
     ) -> int | Result:
         """As `Connection.executemany`; `rows` may be an async iterable."""
+        from .conversation.many import execute_many
+
         pull = lists_of(rows, "rows of parameters")
         result = await self.run(execute_many(self._talk, sql, pull, returning=returning), timeout)
         return result if returning else max(result.row_count, 0)
 
     def pipeline(self, *, timeout: float | None = None) -> AsyncPipeline:
         """As `Connection.pipeline`, for `async with`; `query` queues without waiting."""
+        from .arequests import AsyncPipeline
+
         return AsyncPipeline(self, timeout)
 
     # -- COPY -------------------------------------------------------------------------------
@@ -327,11 +331,16 @@ class AsyncConnection(AsyncCursorMethods[Row]):
         timeout: float | None = None,
     ) -> int:
         """As `Connection.copy_in`; `source` may be an async iterable, or an async file."""
+        from .conversation.copying import copy_in
+
         pull = lists_of(source, "the source of a COPY")
         return await self.run(copy_in(self._talk, sql, pull, types), timeout)
 
     def copy_out(self, sql: str, *, timeout: float | None = None) -> AsyncCopyOut:
         """As `Connection.copy_out`, for `async with` and `async for`."""
+        from .arequests import AsyncCopyOut
+        from .conversation.copying import CopyingOut
+
         return AsyncCopyOut(self, CopyingOut(self._talk, sql), timeout)
 
     # -- on the side ------------------------------------------------------------------------

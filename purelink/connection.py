@@ -13,20 +13,15 @@ from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .conversation.connect import connect as connecting
-from .conversation.copying import CopyingOut, copy_in
-from .conversation.many import execute_many
-from .conversation.sources import lists_of
+from .conversation.sources import CHUNK, lists_of
 from .conversation.statements import CACHE_SIZE
-from .conversation.streaming import CHUNK, Streaming
 from .cursors.blocking import CursorMethods
 from .errors import Error, LocalProtocolError, Timeout
 from .face import forks, limit_of, plan_for, tracing
 from .pumps.blocking import BlockingPump
-from .requests import CopyOut, Pipeline, Stream
 from .rows import Row
 from .values.styles import odd_policy
 from .wire.auth import MAX_ITERATIONS
-from .wire.tracing import Trace
 from .wire.wants import Limit, LimitExpired
 
 if TYPE_CHECKING:
@@ -38,11 +33,13 @@ if TYPE_CHECKING:
     from .conversation.connect import Plan
     from .conversation.talk import Holder
     from .policy import ConnectPolicy
+    from .requests import CopyOut, Pipeline, Stream
     from .result import Result
     from .rows import RowFactory
     from .types import Types
     from .values.styles import OddValues
     from .wire.session import Notification
+    from .wire.tracing import Trace
     from .wire.wants import Dialogue
 
 __all__ = ["Connection", "connect"]
@@ -124,7 +121,7 @@ def connect(
     finally:
         # A traceback that is printed with its locals shows no password.
         conninfo, keywords, oauth_token = "", {}, None
-    written = trace if trace is None or isinstance(trace, Trace) else tracing(trace)
+    written = None if trace is None else tracing(trace)
     opened: Connection[Row] = Connection.open(
         plan,
         autocommit=autocommit,
@@ -335,6 +332,9 @@ class Connection(CursorMethods[Row]):
         Raises:
             InterfaceError: `chunk` is no positive number.
         """
+        from .conversation.streaming import Streaming
+        from .requests import Stream
+
         return Stream(self, Streaming(self._talk, sql, parameters, chunk), timeout)
 
     @overload
@@ -379,6 +379,8 @@ class Connection(CursorMethods[Row]):
 
         Raises: as `query`; whatever `rows` raises.
         """
+        from .conversation.many import execute_many
+
         pull = lists_of(rows, "rows of parameters")
         result = self.run(execute_many(self._talk, sql, pull, returning=returning), timeout)
         return result if returning else max(result.row_count, 0)
@@ -389,6 +391,8 @@ class Connection(CursorMethods[Row]):
         Args:
             timeout: seconds for each sync.
         """
+        from .requests import Pipeline
+
         return Pipeline(self, timeout)
 
     # -- COPY -------------------------------------------------------------------------------
@@ -414,6 +418,8 @@ class Connection(CursorMethods[Row]):
             InterfaceError: a row cannot be written; the statement is no COPY FROM STDIN.
             Whatever `source` raises. The connection is in step in all cases.
         """
+        from .conversation.copying import copy_in
+
         pull = lists_of(source, "the source of a COPY")
         return self.run(copy_in(self._talk, sql, pull, types), timeout)
 
@@ -429,6 +435,9 @@ class Connection(CursorMethods[Row]):
         Raises:
             InterfaceError: the statement is no COPY TO STDOUT.
         """
+        from .conversation.copying import CopyingOut
+        from .requests import CopyOut
+
         return CopyOut(self, CopyingOut(self._talk, sql), timeout)
 
     # -- on the side ------------------------------------------------------------------------

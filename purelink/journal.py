@@ -9,11 +9,10 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .pumps.channel import timestamp
-from .wire.tracing import Trace
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .wire.tracing import Trace
 
 __all__ = ["log", "report", "tracing"]
 
@@ -68,7 +67,15 @@ def tracing(
     regress: bool = False,
     pending: Callable[[], bytes] | None = None,
 ) -> Trace:
-    """Return a trace to `file` for `connect`; arguments as `Connection.trace`."""
+    """Return a trace to `file` for `connect`; arguments as `Connection.trace`.
+
+    What is a trace already is returned.
+    """
+    from .pumps.channel import timestamp
+    from .wire.tracing import Trace
+
+    if isinstance(file, Trace):
+        return file
     return Trace(
         _Paper(file),
         stamp=timestamp if timestamps else None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Xid"]
 
-_WRITTEN = re.compile(r"(\d{1,10})_([A-Za-z0-9+/=]*)_([A-Za-z0-9+/=]*)")
+_WRITTEN = r"(\d{1,10})_([A-Za-z0-9+/=]*)_([A-Za-z0-9+/=]*)"
 
 
 class Xid:
@@ -87,7 +87,7 @@ class Xid:
     def _read(cls, gid: str) -> Xid:
         from base64 import b64decode
 
-        found = _WRITTEN.fullmatch(gid)
+        found = re.fullmatch(_WRITTEN, gid)
         if found is not None:
             try:
                 parts = [

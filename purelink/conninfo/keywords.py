@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["SECRETS", "Keyword", "names", "table"]
+__all__ = ["PREFIXES", "SECRETS", "Keyword", "names", "table"]
 
+#: how a connection string in the form of a URI begins
+PREFIXES = ("postgresql://", "postgres://")
 #: the release whose behaviour is meant when none is named
 RELEASE = 18
 

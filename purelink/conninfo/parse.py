@@ -12,8 +12,7 @@ import re
 
 from ..errors import ConninfoError
 from . import mask
-from .keywords import RELEASE, SECRETS, names
-from .uri import PREFIXES, scan_uri
+from .keywords import PREFIXES, RELEASE, SECRETS, names
 
 __all__ = ["checked", "is_connection_string", "item_places", "parse", "scan"]
 
@@ -80,6 +79,8 @@ def scan(text: str, *, release: int = RELEASE) -> list[tuple[str, str, int]]:
     """
     text = checked(text, "connection string")
     if text.startswith(PREFIXES):
+        from .uri import scan_uri
+
         return scan_uri(text, names(release))
     return _scan_pairs(text, names(release))
 

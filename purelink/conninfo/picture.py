@@ -6,9 +6,8 @@ Floor 1, pure. The line shows no secret: what the caret needs of it is kept, the
 from __future__ import annotations
 
 from . import mask
-from .keywords import SECRETS
+from .keywords import PREFIXES, SECRETS
 from .parse import item_places
-from .uri import PREFIXES
 
 __all__ = ["draw"]
 

@@ -12,9 +12,7 @@ from ..errors import ConninfoError
 from . import mask
 from .keywords import SECRETS
 
-__all__ = ["PREFIXES", "scan_uri"]
-
-PREFIXES = ("postgresql://", "postgres://")
+__all__ = ["scan_uri"]
 
 _USERINFO = re.compile(r"([^:@/]*)(?::([^@/]*))?@")
 _HOST = re.compile(r"([^:/?,]*)(?::([^/?,]*))?")
@@ -31,7 +29,7 @@ def scan_uri(text: str, known: frozenset[str]) -> list[tuple[str, str, int]]:
     """Return (keyword, value, position) for all that a URI sets, in libpq's order.
 
     Args:
-        text: begins with one of `PREFIXES`; holds no NUL.
+        text: begins with one of `keywords.PREFIXES`; holds no NUL.
         known: the names that may stand in the query.
 
     Raises:

@@ -15,8 +15,10 @@ from ..errors import InterfaceError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-__all__ = ["BLOCK", "lists_of"]
+__all__ = ["BLOCK", "CHUNK", "lists_of"]
 
+#: Rows of a stream that are taken at a time, unless told otherwise.
+CHUNK = 1000
 #: Bytes that are read from a file at a time, and sent in one message.
 BLOCK = 65536
 

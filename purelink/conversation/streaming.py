@@ -17,6 +17,7 @@ from ..wire import dialogues
 from ..wire.dialogues import Batch
 from ..wire.session import Answer
 from .outcomes import first_error
+from .sources import CHUNK
 
 if TYPE_CHECKING:
     from ..wire.backend import Column
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CHUNK", "Streaming"]
 
-#: Rows taken at a time, unless told otherwise.
-CHUNK = 1000
 #: The protocol counts them in 31 bits.
 CHUNK_AT_MOST = 0x7FFFFFFF
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Union
 
 from ..conversation.cursoring import Cursoring
-from ..conversation.streaming import CHUNK
+from ..conversation.sources import CHUNK
 from ..rows import Row
-from .copying import AsyncCopy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from ..conversation.cursoring import Parameters
     from ..rows import RowFactory
     from ..wire.wants import Dialogue
+    from .copying import AsyncCopy
 
     Rows = Union[Iterable[Parameters], AsyncIterable[Parameters]]
 
@@ -98,6 +98,8 @@ class AsyncCursor(Cursoring[Row]):
     def copy(self, statement: Any) -> AsyncCopy:
         """As `Cursor.copy`."""
         self._open()
+        from .copying import AsyncCopy
+
         return AsyncCopy(self._connection, self._text(statement, pyformat=False))
 
     async def fetchone(self) -> Row | None:

@@ -8,18 +8,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from ..conversation.large_objects import LargeObjecting, removing
-from ..conversation.passwords import change_password
-from ..conversation.transacting import tpc_begin, tpc_end, tpc_prepare, tpc_recover
 from ..errors import Error
 from ..face import limit_of
 from ..rows import Other, Row
 from ..wire.wants import Limit
-from .aclient import AsyncCursor
-from .aserver import AsyncServerCursor
-from .common import CursorFace
-from .large import AsyncLargeObject
-from .transactions import AsyncTransaction
+from .common import CursorFace, Deferred
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,10 +28,26 @@ if TYPE_CHECKING:
     from ..wire.session import Notification
     from ..wire.wants import Dialogue
     from ..xid import Xid
+    from .aclient import AsyncCursor
+    from .aserver import AsyncServerCursor
+    from .large import AsyncLargeObject
+    from .transactions import AsyncTransaction
 
 __all__ = ["AsyncCursorMethods"]
 
 T = TypeVar("T")
+
+
+def _client() -> Any:
+    from .aclient import AsyncCursor
+
+    return AsyncCursor
+
+
+def _server() -> Any:
+    from .aserver import AsyncServerCursor
+
+    return AsyncServerCursor
 
 
 class AsyncCursorMethods(CursorFace, Generic[Row]):
@@ -50,8 +59,8 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
     """
 
     row_factory: RowFactory[Row]
-    cursor_factory: Any = AsyncCursor
-    server_cursor_factory: Any = AsyncServerCursor
+    cursor_factory: Any = Deferred(_client)
+    server_cursor_factory: Any = Deferred(_server)
 
     if TYPE_CHECKING:
 
@@ -150,26 +159,38 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
         self, savepoint_name: str | None = None, force_rollback: bool = False
     ) -> AsyncTransaction:
         """As `Connection.transaction`."""
+        from .transactions import AsyncTransaction
+
         return AsyncTransaction(self._itself, savepoint_name, force_rollback=force_rollback)
 
     async def tpc_begin(self, xid: Xid | str) -> None:
         """As `Connection.tpc_begin`."""
+        from ..conversation.transacting import tpc_begin
+
         await self.run(tpc_begin(self._talk, xid))
 
     async def tpc_prepare(self) -> None:
         """As `Connection.tpc_prepare`."""
+        from ..conversation.transacting import tpc_prepare
+
         await self.run(tpc_prepare(self._talk), None, self._talk.two_phase)
 
     async def tpc_commit(self, xid: Xid | str | None = None) -> None:
         """As `Connection.tpc_commit`."""
+        from ..conversation.transacting import tpc_end
+
         await self.run(tpc_end(self._talk, "COMMIT", xid), None, self._talk.two_phase)
 
     async def tpc_rollback(self, xid: Xid | str | None = None) -> None:
         """As `Connection.tpc_rollback`."""
+        from ..conversation.transacting import tpc_end
+
         await self.run(tpc_end(self._talk, "ROLLBACK", xid), None, self._talk.two_phase)
 
     async def tpc_recover(self) -> list[Xid]:
         """As `Connection.tpc_recover`."""
+        from ..conversation.transacting import tpc_recover
+
         return await self.run(tpc_recover(self._talk))
 
     # -- notifications, large objects, passwords ---------------------------------------------
@@ -189,16 +210,23 @@ class AsyncCursorMethods(CursorFace, Generic[Row]):
 
     async def large_object(self, oid: int | None = None, mode: str = "rb") -> AsyncLargeObject:
         """As `Connection.large_object`."""
+        from ..conversation.large_objects import LargeObjecting
+        from .large import AsyncLargeObject
+
         told = LargeObjecting(self._talk, oid, mode)
         await self.run(told.opening(), None, self._talk.pipelining)
         return AsyncLargeObject(self._itself, told)
 
     async def remove_large_object(self, oid: int) -> None:
         """As `Connection.remove_large_object`."""
+        from ..conversation.large_objects import removing
+
         await self.run(removing(self._talk, oid), None, self._talk.pipelining)
 
     async def change_password(self, password: str, user: str | None = None) -> None:
         """As `Connection.change_password`."""
+        from ..conversation.passwords import change_password
+
         who = self._settings["user"] or "" if user is None else user
         await self.run(change_password(self._talk, who, password, os.urandom))
 

@@ -8,18 +8,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from ..conversation.large_objects import LargeObjecting, removing
-from ..conversation.passwords import change_password
-from ..conversation.transacting import tpc_begin, tpc_end, tpc_prepare, tpc_recover
 from ..errors import Error
 from ..face import limit_of
 from ..rows import Other, Row
 from ..wire.wants import Limit
-from .client import Cursor
-from .common import CursorFace
-from .large import LargeObject
-from .server import ServerCursor
-from .transactions import Transaction
+from .common import CursorFace, Deferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +28,26 @@ if TYPE_CHECKING:
     from ..wire.session import Notification
     from ..wire.wants import Dialogue
     from ..xid import Xid
+    from .client import Cursor
+    from .large import LargeObject
+    from .server import ServerCursor
+    from .transactions import Transaction
 
 __all__ = ["CursorMethods"]
 
 T = TypeVar("T")
+
+
+def _client() -> Any:
+    from .client import Cursor
+
+    return Cursor
+
+
+def _server() -> Any:
+    from .server import ServerCursor
+
+    return ServerCursor
 
 
 class CursorMethods(CursorFace, Generic[Row]):
@@ -50,8 +59,8 @@ class CursorMethods(CursorFace, Generic[Row]):
     """
 
     row_factory: RowFactory[Row]
-    cursor_factory: Any = Cursor
-    server_cursor_factory: Any = ServerCursor
+    cursor_factory: Any = Deferred(_client)
+    server_cursor_factory: Any = Deferred(_server)
 
     if TYPE_CHECKING:
 
@@ -170,6 +179,8 @@ class CursorMethods(CursorFace, Generic[Row]):
             savepoint_name: None: one of our own.
             force_rollback: roll back in any case, as tests like it.
         """
+        from .transactions import Transaction
+
         return Transaction(self._itself, savepoint_name, force_rollback=force_rollback)
 
     def tpc_begin(self, xid: Xid | str) -> None:
@@ -180,6 +191,8 @@ class CursorMethods(CursorFace, Generic[Row]):
 
         Raises: as `query`; ProgrammingError: a transaction is open, or it is autocommit.
         """
+        from ..conversation.transacting import tpc_begin
+
         self.run(tpc_begin(self._talk, xid))
 
     def tpc_prepare(self) -> None:
@@ -187,6 +200,8 @@ class CursorMethods(CursorFace, Generic[Row]):
 
         Raises: as `query`; ProgrammingError: `tpc_begin` was not called before.
         """
+        from ..conversation.transacting import tpc_prepare
+
         self.run(tpc_prepare(self._talk), None, self._talk.two_phase)
 
     def tpc_commit(self, xid: Xid | str | None = None) -> None:
@@ -197,14 +212,20 @@ class CursorMethods(CursorFace, Generic[Row]):
 
         Raises: as `query`; ProgrammingError: there is none, or (with `xid`) a transaction is open.
         """
+        from ..conversation.transacting import tpc_end
+
         self.run(tpc_end(self._talk, "COMMIT", xid), None, self._talk.two_phase)
 
     def tpc_rollback(self, xid: Xid | str | None = None) -> None:
         """Roll back a two-phase transaction, prepared or not. As `tpc_commit` otherwise."""
+        from ..conversation.transacting import tpc_end
+
         self.run(tpc_end(self._talk, "ROLLBACK", xid), None, self._talk.two_phase)
 
     def tpc_recover(self) -> list[Xid]:
         """Return the IDs of the server's prepared transactions. Raises: as `query`."""
+        from ..conversation.transacting import tpc_recover
+
         return self.run(tpc_recover(self._talk))
 
     # -- notifications, large objects, passwords ---------------------------------------------
@@ -239,12 +260,17 @@ class CursorMethods(CursorFace, Generic[Row]):
 
         Raises: as `query`; InterfaceError: `mode` is none.
         """
+        from ..conversation.large_objects import LargeObjecting
+        from .large import LargeObject
+
         told = LargeObjecting(self._talk, oid, mode)
         self.run(told.opening(), None, self._talk.pipelining)
         return LargeObject(self._itself, told)
 
     def remove_large_object(self, oid: int) -> None:
         """Remove a large object. Raises: as `query`."""
+        from ..conversation.large_objects import removing
+
         self.run(removing(self._talk, oid), None, self._talk.pipelining)
 
     def change_password(self, password: str, user: str | None = None) -> None:
@@ -258,6 +284,8 @@ class CursorMethods(CursorFace, Generic[Row]):
 
         Source: PQchangePassword.
         """
+        from ..conversation.passwords import change_password
+
         who = self._settings["user"] or "" if user is None else user
         self.run(change_password(self._talk, who, password, os.urandom))
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Iterable, Iterator
 
 from ..conversation.cursoring import Cursoring
-from ..conversation.streaming import CHUNK
+from ..conversation.sources import CHUNK
 from ..rows import Row
-from .copying import Copy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from ..conversation.cursoring import Parameters
     from ..rows import RowFactory
     from ..wire.wants import Dialogue
+    from .copying import Copy
 
 __all__ = ["Cursor"]
 
@@ -138,6 +138,8 @@ class Cursor(Cursoring[Row]):
             InterfaceError: it is neither.
         """
         self._open()
+        from .copying import Copy
+
         return Copy(self._connection, self._text(statement, pyformat=False))
 
     def fetchone(self) -> Row | None:

@@ -11,14 +11,29 @@ from .. import errors
 from ..conversation.transacting import IsolationLevel, begin_text, level_of
 from ..face import Face
 from ..xid import Xid
-from .info import ConnectionInfo
 
 if TYPE_CHECKING:
     from ..errors import Diagnostics
     from ..rows import RowFactory
     from ..wire.session import Notification
+    from .info import ConnectionInfo
 
-__all__ = ["CursorFace"]
+__all__ = ["CursorFace", "Deferred"]
+
+
+class Deferred:
+    """A class attribute whose module is imported when it is first asked for, and stays then."""
+
+    def __init__(self, found: Callable[[], Any]) -> None:
+        self._found = found
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._home, self._as = owner, name
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        found = self._found()
+        setattr(self._home, self._as, found)
+        return found
 
 
 class CursorFace(Face):
@@ -52,6 +67,8 @@ class CursorFace(Face):
     @property
     def info(self) -> ConnectionInfo:
         """What is known of the connection, by psycopg's names."""
+        from .info import ConnectionInfo
+
         return ConnectionInfo(self)
 
     # -- handlers ---------------------------------------------------------------------------

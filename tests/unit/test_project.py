@@ -138,3 +138,26 @@ def test_importing_stays_cheap(module: str) -> None:
         ).returncode
         == 0
     )
+
+
+def test_what_not_every_connection_needs_is_not_imported_for_it() -> None:
+    # bench.queries measures what that saves; here it is only kept so.
+    later = (
+        "asyncio ssl logging datetime purelink.conninfo.uri purelink.conversation.copying"
+        " purelink.conversation.pipelining purelink.conversation.streaming purelink.cursors.client"
+        " purelink.cursors.large purelink.cursors.server purelink.requests purelink.wire.tracing"
+    )
+    code = f"import purelink; purelink.connect; print({set(later.split())} & sys.modules.keys())"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "set()"
