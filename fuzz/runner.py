@@ -34,6 +34,7 @@ TARGETS = (
     "copy_data",
     "fetched_types",
     "passfile",
+    "placeholders",
     "row_messages",
     "server_first",
     "short_way",

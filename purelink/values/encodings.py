@@ -25,6 +25,10 @@ SQL_ASCII = Codec("utf-8", "surrogateescape")
 #: nothing but ASCII can be sent that was not read: it would be stored as something else
 NO_CODEC = Codec("ascii", "surrogateescape")
 
+#: where such an encoding has bytes of ASCII inside its characters: a backslash that is none
+_ASCII_ALONE = Codec("ascii", "strict")
+_EMBEDDING = frozenset({"BIG5", "GB18030", "GBK", "JOHAB", "SHIFT_JIS_2004", "SJIS", "UHC"})
+
 #: `pg_encoding_to_char` -> Python's codec. Absent: EUC_TW and MULE_INTERNAL (no codec).
 CODECS: dict[str, str] = {
     "BIG5": "big5",
@@ -126,4 +130,6 @@ def codec_of(name: str) -> Codec:
     if name.upper() == "SQL_ASCII":
         return SQL_ASCII
     codec = python_codec(name)
-    return NO_CODEC if codec is None else Codec(codec, "strict")
+    if codec is not None:
+        return Codec(codec, "strict")
+    return _ASCII_ALONE if name.upper() in _EMBEDDING else NO_CODEC

@@ -157,3 +157,14 @@ def test_a_yen_sign_is_no_backslash(name: str) -> None:
         with pytest.raises(InterfaceError, match="invalid multibyte character"):
             literal(text, encoding=encoding, errors=errors)
     assert literal("ソ\\'", encoding=encoding).encode(encoding)[-5:] == b"\\\\'''"
+
+
+def test_half_a_character_is_no_letter_of_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lookup(name: str) -> None:
+        raise LookupError(name)
+
+    monkeypatch.setattr("codecs.lookup", lookup)  # as a small Python has it
+    encoding, errors = codec_of("BIG5")
+    with pytest.raises(InterfaceError):
+        literal("\udca5\\' OR 1=1 --", encoding=encoding, errors=errors)
+    assert codec_of("EUC_TW") == ("ascii", "surrogateescape")
