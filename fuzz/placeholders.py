@@ -150,7 +150,7 @@ def _check_composed(first: str, second: str, name: str) -> None:
 
 
 def _read(text: str, encoding: str, errors: str) -> str:
-    """Return a text as a server reads it, for whom a byte of ASCII is that letter, whatever it was."""
+    """Return a text as a server reads it: a byte of ASCII is that letter, whatever it was."""
     letters = []
     for letter in text:
         sent = letter.encode(encoding, errors)

@@ -23,6 +23,7 @@ __all__ = ["CORPUS", "TARGETS", "kept", "run"]
 
 CORPUS = Path(__file__).parent / "corpus"
 TARGETS = (
+    "asides",
     "authentication",
     "backend_stream",
     "catalog_rows",
@@ -39,6 +40,7 @@ TARGETS = (
     "server_first",
     "short_way",
     "service_file",
+    "tls_records",
     "trace_lines",
     "values_binary",
     "values_text",
