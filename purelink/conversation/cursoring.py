@@ -332,7 +332,8 @@ class Cursoring(Generic[Row]):
         """Go to the next statement's result; None if there is none."""
         self._arrive()
         self._open()
-        if self._place + 1 >= len(self._results):
+        # Without a present one those that are left are of what ran before what failed.
+        if self._result is None or self._place + 1 >= len(self._results):
             return None
         self._show(self._place + 1)
         return True

@@ -43,7 +43,18 @@ class Portal:
         self.parameters = parameters
         self.format = formats[0] if formats else 0
         self.answer: Optional[Answer] = None
-        self.sent = 0
+
+
+class Declared:
+    """A cursor: all of its rows, and how many of them are behind it."""
+
+    def __init__(self, sql: str, rows: List[Tuple[Any, ...]], *, held: bool) -> None:
+        self.sql = sql
+        self.rows = rows
+        self.held = held
+        self.at = 0
+        #: made in the transaction that is open
+        self.fresh = True
 
 
 #: statement -> OIDs of its parameters, and of its columns
@@ -54,6 +65,12 @@ SHAPES: Dict[str, Tuple[Tuple[int, ...], Tuple[int, ...]]] = {
     "INSERT INTO kept VALUES ($1)": ((INT4,), ()),
     "SELECT count(*), coalesce(sum(n), 0)::int8 FROM kept": ((), (INT8, INT8)),
 }
+
+
+KNOWN = r"(BEGIN|COMMIT|ROLLBACK|COPY|INSERT|DEALLOC|DECLARE|FETCH|MOVE)"
+DECLARE = re.compile(r'DECLARE "(\w+)"(?: SCROLL)? CURSOR( WITH HOLD)? FOR (.*)', re.DOTALL)
+FETCH = re.compile(r'FETCH FORWARD (\d+|ALL) FROM "(\w+)"')
+MOVE = re.compile(r'MOVE ABSOLUTE (\d+) FROM "(\w+)"')
 
 
 class ModelServer:
@@ -73,6 +90,7 @@ class ModelServer:
         self._in_block = self._failed = self._skipping = False
         self._statements: Dict[bytes, str] = {}
         self._portals: Dict[bytes, Portal] = {}
+        self._cursors: Dict[str, Declared] = {}
         self._buffer = b""
         self._out: List[bytes] = []
         self._copied: Optional[bytearray] = None
@@ -130,6 +148,7 @@ class ModelServer:
             self.table += self._pending
             self._pending = []
             self._portals.clear()
+            self._end_cursors(kept=True)
         self._say(backend.ReadyForQuery(self.status.encode()))
 
     # -- what the client says ---------------------------------------------------------------
@@ -182,7 +201,7 @@ class ModelServer:
         sql = message.sql.decode()
         if self._failed and sql not in ("COMMIT", "ROLLBACK"):
             raise Refused("25P02", "current transaction is aborted")
-        if sql not in SHAPES and not re.match(r"(BEGIN|COMMIT|ROLLBACK|COPY|INSERT|DEALLOC)", sql):
+        if sql not in SHAPES and not re.match(KNOWN, sql):
             raise Refused("42601", f"syntax error: {sql!r}")
         if message.statement and message.statement in self._statements:
             raise Refused("42P05", "prepared statement already exists")
@@ -195,7 +214,7 @@ class ModelServer:
             raise Refused("26000", "prepared statement does not exist")
         if self._failed and sql not in ("COMMIT", "ROLLBACK"):
             raise Refused("25P02", "current transaction is aborted")
-        oids = SHAPES.get(sql, ((), ()))[0]
+        oids = SHAPES.get(_declaring(sql)[2], ((), ()))[0]
         formats = message.formats or (0,)
         if len(formats) == 1:
             formats = formats * len(message.values)
@@ -208,8 +227,15 @@ class ModelServer:
             sql = self._statements[message.name]
             self._say(backend.ParameterDescription(SHAPES.get(sql, ((), ()))[0]))
             form = 0
-        else:
+        elif message.name.decode() in self._cursors:
+            sql, form = self._cursors[message.name.decode()].sql, 0
+        elif message.name in self._portals:
             sql, form = self._portals[message.name].sql, self._portals[message.name].format
+        else:
+            raise Refused("34000", "portal does not exist")
+        fetched = FETCH.fullmatch(sql)
+        if fetched is not None:
+            sql = self._cursor(fetched[2]).sql
         columns = columns_of(sql, form)
         self._say(backend.RowDescription(columns) if columns else backend.NoData())
 
@@ -228,7 +254,8 @@ class ModelServer:
             self._copy_out(answer)
             return
         if answer.rows is not None:
-            oids = SHAPES[portal.sql][1]
+            fetched = FETCH.fullmatch(portal.sql)
+            oids = SHAPES[portal.sql if fetched is None else self._cursors[fetched[2]].sql][1]
             for count, row in enumerate(answer.rows, 1):
                 values = [written(*each) for each in zip(row, [portal.format] * len(row), oids)]
                 self._say(backend.DataRow(values))
@@ -238,7 +265,11 @@ class ModelServer:
         self._say(backend.CommandComplete(answer.tag.encode()))
 
     def _close(self, message: Any) -> None:
-        (self._statements if message.kind == b"S" else self._portals).pop(message.name, None)
+        if message.kind == b"S":
+            self._statements.pop(message.name, None)
+        else:
+            self._portals.pop(message.name, None)
+            self._cursors.pop(message.name.decode(), None)
         self._say(backend.CloseComplete())
 
     def _copydata(self, message: Any) -> None:
@@ -272,10 +303,13 @@ class ModelServer:
             self.table += self._pending if kept else []
             self._pending = []
             self._in_block = self._failed = False
+            self._end_cursors(kept=kept)
             return Answer("COMMIT" if kept else "ROLLBACK")
         if sql == "DEALLOCATE ALL":
             self._statements.clear()
             return Answer("DEALLOCATE ALL")
+        if sql.startswith(("DECLARE", "FETCH", "MOVE")):
+            return self._on_cursor(sql, parameters)
         put = re.fullmatch(r"INSERT INTO kept VALUES \((\d+|\$1)\)", sql)
         if put:
             value = parameters[0] if put[1] == "$1" else int(put[1])
@@ -300,6 +334,51 @@ class ModelServer:
             token, count = parameters
             return Answer(f"SELECT {count}", iter([(f"{token}-{n}",) for n in range(1, count + 1)]))
         raise Refused("42601", f"syntax error: {sql!r}")
+
+    # -- cursors ----------------------------------------------------------------------------
+
+    def _cursor(self, name: str) -> Declared:
+        found = self._cursors.get(name)
+        if found is None:
+            raise Refused("34000", f"cursor {name} does not exist")
+        return found
+
+    def _on_cursor(self, sql: str, parameters: List[Any]) -> Answer:
+        if sql.startswith("DECLARE"):
+            name, held, query = _declaring(sql)
+            if name in self._cursors:
+                raise Refused("42P03", "cursor already exists")
+            if not (self._in_block or held):
+                raise Refused("25P01", "DECLARE CURSOR can only be used in transaction blocks")
+            answer = self._run(query, parameters)
+            assert answer.rows is not None
+            self._cursors[name] = Declared(query, list(answer.rows), held=held)
+            return Answer("DECLARE CURSOR")
+        fetched = FETCH.fullmatch(sql)
+        if fetched is None:
+            moved = MOVE.fullmatch(sql)
+            assert moved is not None, sql
+            cursor = self._cursor(moved[2])
+            cursor.at = min(int(moved[1]), len(cursor.rows))
+            return Answer("MOVE 1")
+        cursor = self._cursor(fetched[2])
+        until = len(cursor.rows) if fetched[1] == "ALL" else cursor.at + int(fetched[1])
+        rows = cursor.rows[cursor.at : until]
+        cursor.at += len(rows)
+        return Answer(f"FETCH {len(rows)}", iter(rows))
+
+    def _end_cursors(self, *, kept: bool) -> None:
+        """A transaction takes with it what is not held, and what it made if it is undone."""
+        for name, cursor in list(self._cursors.items()):
+            if not cursor.held or (cursor.fresh and not kept):
+                del self._cursors[name]
+            cursor.fresh = False
+
+
+def _declaring(sql: str) -> Tuple[str, bool, str]:
+    """Return a DECLARE's cursor, whether it is held, and its query; of another, the statement."""
+    found = DECLARE.fullmatch(sql)
+    return ("", False, sql) if found is None else (found[1], bool(found[2]), found[3])
 
 
 def columns_of(sql: str, form: int) -> Tuple[backend.Column, ...]:
