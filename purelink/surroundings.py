@@ -23,6 +23,8 @@ _LARGEST_FILE = 16 * 1024 * 1024
 
 
 _KEYRING: list[KeyRing] = []
+#: user ID -> name and home folder
+_USERS: dict[int, tuple[str, str]] = {}
 
 
 def keyring() -> KeyRing:
@@ -42,7 +44,7 @@ def shuffle(items: list[Any]) -> None:
 def gather() -> Surroundings:
     """Return the surroundings of this process at this moment.
 
-    The environment is copied; a file is read when it is asked for, once.
+    Of the environment what libpq looks at is copied; a file is read when it is asked for, once.
     """
     windows = sys.platform == "win32"
     uid, user, passwd_home = _user(windows=windows)
@@ -68,12 +70,20 @@ def default_socket_directory() -> str:
 
 def _environment() -> dict[str, str]:
     if not os.supports_bytes_environ:
-        return dict(os.environ)
+        return {name: os.environ[name] for name in os.environ if _looked_at(name)}
     # like everywhere in purelink: UTF-8, whatever the locale says
+    environment = os.environb
     return {
-        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
-        for name, value in os.environb.items()
+        name.decode("utf-8", "surrogateescape"): environment[name].decode(
+            "utf-8", "surrogateescape"
+        )
+        for name in environment
+        if name[:2] == b"PG" or name in (b"HOME", b"APPDATA")
     }
+
+
+def _looked_at(name: str) -> bool:
+    return name.startswith("PG") or name in ("HOME", "APPDATA")
 
 
 def _user(*, windows: bool) -> tuple[int, str | None, str | None]:
@@ -85,13 +95,16 @@ def _user(*, windows: bool) -> tuple[int, str | None, str | None]:
         except (ImportError, KeyError, OSError):
             return 0, None, None
     uid = os.geteuid() if hasattr(os, "geteuid") else 0
-    try:
-        import pwd
+    if uid not in _USERS:
+        try:
+            import pwd
 
-        entry = pwd.getpwuid(uid)
-    except (ImportError, KeyError):  # WebAssembly, or a container's made-up user ID
-        return uid, None, None
-    return uid, entry.pw_name, entry.pw_dir
+            entry = pwd.getpwuid(uid)
+        except (ImportError, KeyError):  # WebAssembly, or a container's made-up user ID
+            return uid, None, None
+        # Looked up once: it reads a file, or asks a directory in the network.
+        _USERS[uid] = entry.pw_name, entry.pw_dir
+    return (uid, *_USERS[uid])
 
 
 class _Files:

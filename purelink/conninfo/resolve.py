@@ -42,6 +42,8 @@ __all__ = ["resolve"]
 _AMBIENT_KEYWORDS = SECRETS | {"passfile", "sslcert", "sslkey", "sslkeylogfile"}
 _AMBIENT_VARIABLES = frozenset({"PGPASSWORD", "PGPASSFILE", "PGSSLCERT", "PGSSLKEY"})
 _STARTUP_VARIABLES = (("datestyle", "PGDATESTYLE"), ("timezone", "PGTZ"), ("geqo", "PGGEQO"))
+# compiled defaults as candidates, made once each
+_COMPILED: dict[str, tuple[str, Source]] = {}
 # compiled defaults that differ in a build without TLS
 _WITHOUT_TLS = {"channel_binding": "disable", "sslmode": "disable"}
 
@@ -80,7 +82,7 @@ def resolve(
     values: dict[str, str | None] = {}
     sources: dict[str, Source] = {}
     for keyword in table(surroundings.release):
-        name = keyword.name
+        name = keyword[0]
         candidates = found.get(name)
         if not candidates:
             values[name] = None
@@ -88,7 +90,7 @@ def resolve(
         value, source = candidates[0]
         values[name] = value
         if len(candidates) > 1:
-            source = source._replace(overrode=tuple(other for _, other in candidates[1:]))
+            source = Source(*source[:4], tuple([other for _, other in candidates[1:]]))
         sources[name] = source
     try:
         return _derive(values, sources, surroundings, lend=lend, shuffle=shuffle)
@@ -210,8 +212,8 @@ def _add_defaults(found: Candidates, surroundings: Surroundings, *, lend: bool) 
     # Source: conninfo_add_defaults
     variables = surroundings.environment
     for name, variable, default, _, _ in table(surroundings.release):
-        value = variables.get(variable) if variable else None
-        if value is not None and (lend or variable not in _AMBIENT_VARIABLES):
+        if variable in variables and (lend or variable not in _AMBIENT_VARIABLES):
+            value = variables[variable]
             source = Source("environment", variable, mask.shown(name, value))
             found.setdefault(name, []).append((value, source))
         if default is not None:
@@ -225,10 +227,15 @@ def _add_defaults(found: Candidates, surroundings: Surroundings, *, lend: bool) 
                     found["sslmode"] = [("verify-full", source)]
             if not surroundings.tls:
                 default = _WITHOUT_TLS.get(name, default)
-            source = Source("default", "compiled default", default)
-            found.setdefault(name, []).append((default, source))
+            found.setdefault(name, []).append(_compiled(default))
         elif name == "user" and surroundings.user is not None:
             found.setdefault(name, []).append((surroundings.user, _user_source(surroundings)))
+
+
+def _compiled(default: str) -> tuple[str, Source]:
+    if default not in _COMPILED:
+        _COMPILED[default] = (default, Source("default", "compiled default", default))
+    return _COMPILED[default]
 
 
 def _from_variable(variables: Mapping[str, str], variable: str) -> list[tuple[str, Source]]:

@@ -89,12 +89,49 @@ def test_a_user_without_an_entry(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("HOME", raising=False)
     here = gather()
     assert (here.user, here.uid, here.home) == (None, 4711, None)
 
 
+@posix
+def test_a_user_is_looked_up_once_and_one_who_is_not_found_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import pwd
+
+    entry, seen = pwd.getpwuid(os.geteuid()), list[int]()
+
+    def look(uid: int) -> Any:
+        seen.append(uid)
+        if uid == 4711:
+            raise KeyError(uid)
+        return entry
+
+    monkeypatch.setattr(surroundings, "_USERS", {})
+    monkeypatch.setattr(pwd, "getpwuid", look)
+    for uid in (1, 1, 4711, 4711, 2):
+        monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
+        assert gather().user == (None if uid == 4711 else entry.pw_name)
+    assert seen == [1, 4711, 4711, 2]
+
+
+@pytest.mark.parametrize("in_bytes", [True, False])
+def test_only_what_is_looked_at_is_copied(monkeypatch: pytest.MonkeyPatch, in_bytes: bool) -> None:
+    if in_bytes and not os.supports_bytes_environ:
+        pytest.skip("an environment in text")
+    monkeypatch.setattr(os, "supports_bytes_environ", in_bytes)
+    monkeypatch.setenv("A_SECRET", "secret")
+    monkeypatch.setenv("PGHOST", "/here")
+    monkeypatch.setenv("HOME", "/home")
+    found = gather().environment
+    assert found["PGHOST"] == "/here"
+    assert found["HOME"] == "/home"
+    assert {name for name in found if not name.startswith("PG")} <= {"HOME", "APPDATA"}
+
+
 def test_no_user_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "_USERS", {})
     monkeypatch.setitem(sys.modules, "pwd", None)
     monkeypatch.delattr(os, "geteuid", raising=False)
     here = gather()
