@@ -2,9 +2,9 @@
 
 Floor 1, pure. All rows without NULLs have one width, and only the values in them differ:
 tag, message length, field count and length words are the same bytes at the same places. For
-each such place the bytes of all rows are one extended slice; stripping the expected byte from
-its left tells how many rows conform, in C, about a nanosecond a row and place. What conforms at
-every place is exactly the longest run of sound rows, and one `iter_unpack` makes their tuples.
+each such place the bytes of all rows are one extended slice, which is compared with the expected
+byte so many times; if it differs, stripping that byte from its left tells how many rows conform. All
+in C, about a nanosecond a row and place. What conforms at every place is exactly the longest run of sound rows, and one `iter_unpack` makes their tuples.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ __all__ = ["Strides"]
 
 #: a column's values to Python: `[value, …] -> iterable`; None: they are what was unpacked
 Finish = Callable[["tuple[Any, ...]"], "Iterable[object]"]
+#: rows that are compared at once, as a rule at most
+_MANY = 4_096
 
 
 class Strides:
@@ -55,7 +57,9 @@ class Strides:
             at += size
         # the bytes that tell a stranger soonest come first: tag, low bytes of lengths
         places.sort(key=lambda place: place[1] == b"\0")
-        self._places = places
+        # a receive's worth of each, to compare with: that is soonest
+        alike = {allowed: allowed * _MANY if len(allowed) == 1 else b"" for _, allowed in places}
+        self._places = [(at, allowed, alike[allowed]) for at, allowed in places]
 
     def run(self, buffer: bytes, start: int, end: int, rows: list[Any]) -> int:
         """Append the rows that conform from `start` on; return how many.
@@ -66,8 +70,10 @@ class Strides:
         width = self.width
         count = (end - start) // width
         stop = start + count * width
-        for at, allowed in self._places:
+        for at, allowed, alike in self._places:
             seen = buffer[start + at : stop : width]
+            if alike.startswith(seen):
+                continue
             left = len(seen.lstrip(allowed))
             if left:
                 count -= left
