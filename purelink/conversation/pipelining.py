@@ -16,7 +16,6 @@ from ..errors import Error, InterfaceError, PipelineAborted
 from ..result import Result
 from ..values.parameters import encode_parameters
 from ..wire import dialogues, legality
-from ..wire.binding import SYNC
 from ..wire.dialogues import Batch
 from ..wire.runs import Run
 from ..wire.session import Answer
@@ -109,7 +108,7 @@ class Pipelining:
     def _add(self, handle: Handle) -> None:
         talk, batch = self._talk, self._batch
         sql, parameters = handle.sql, handle.parameters
-        ready = talk.statements.ready(sql, parameters, talk.session.changes)
+        ready = talk.statements.ready(sql, parameters, talk.session.changes, synced=False)
         if ready is not None:
             statement, data = ready
             run = self._run
@@ -118,7 +117,7 @@ class Pipelining:
                 batch.steps.append((legality.BIND, run))
             handle.run, handle.place = run, len(run.units)
             run.units.append(statement)
-            batch.pieces.append(data[: -len(SYNC)])
+            batch.pieces.append(data)
         else:
             handle.request = self._long_way(sql, parameters)
             self._run = None
@@ -185,7 +184,7 @@ class Pipelining:
         self._batch, self._run, self._queued = Batch(), None, []
         try:
             data = dialogues.ask(session, whole, talk.decoder_for)
-            yield from dialogues.until_idle(session, talk.deliver, data=data)
+            yield from dialogues.until_idle(session, talk.deliver, data=data, first=True)
         except BaseException as error:
             _fail(queued, error)
             raise
@@ -208,7 +207,7 @@ class Pipelining:
                 found = run.taken[handle.place]
                 if type(found) is tuple:
                     rows, tag = found
-                    handle.settle(Result(rows, run.units[handle.place].columns, tag), None)
+                    handle._result = Result(rows, run.units[handle.place].columns, tag)  # noqa: SLF001
                     continue
             request = _asked(handle)
             stale = None if request is None else request.stale()

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Callable, Iterable, Sequence
 from ..errors import DatabaseError, StaleStatement
 from ..values.known import UNFIT, writer
 from ..wire import legality
+from ..wire.binding import SYNC
 from ..wire.session import Answer
 from .prepared import Following, Request, Statement
 
@@ -193,7 +194,7 @@ class Statements:
         return request
 
     def ready(
-        self, sql: str, parameters: Sequence[object], changes: int
+        self, sql: str, parameters: Sequence[object], changes: int, *, synced: bool = True
     ) -> tuple[Statement, bytes] | None:
         """Return a prepared statement and all that is to be sent for it, where both are ready-made.
 
@@ -201,6 +202,7 @@ class Statements:
 
         Args:
             changes: `session.changes`.
+            synced: with a Sync behind it.
         """
         found = self._ready.get((sql, *map(type, parameters)))
         if found is None or self._doomed:
@@ -209,7 +211,12 @@ class Statements:
             if statement.reading != changes:
                 return None
             try:
-                data = statement.bind.synced(write(parameters)) if parameters else statement.whole
+                if not parameters:
+                    data = statement.whole if synced else statement.whole[: -len(SYNC)]
+                elif synced:
+                    data = statement.bind.synced(write(parameters))
+                else:
+                    data = statement.bind.values(write(parameters))
             except UNFIT:
                 continue
             self._prepared.move_to_end(sql)

@@ -2,9 +2,10 @@
 
 Floor 1, pure. All rows without NULLs have one width, and only the values in them differ:
 tag, message length, field count and length words are the same bytes at the same places. For
-each such place the bytes of all rows are one extended slice, which is compared with the expected
-byte so many times; if it differs, stripping that byte from its left tells how many rows conform. All
-in C, about a nanosecond a row and place. What conforms at every place is exactly the longest run of sound rows, and one `iter_unpack` makes their tuples.
+each such place the bytes of all rows are one extended slice, which is compared with the byte that
+is expected, so many times; if it differs, stripping that byte from its left tells how many rows
+conform. All in C, about a nanosecond a row and place. What conforms at every place is exactly the
+longest run of sound rows, and one `iter_unpack` makes their tuples.
 """
 
 from __future__ import annotations

@@ -268,16 +268,21 @@ def until_idle(
     *,
     data: bytes = b"",
     limit: Limit | None = None,
+    first: bool = False,
 ) -> Dialogue[None]:
     """Send `data`, then read until everything asked is answered.
 
     A COPY that nobody feeds is refused with CopyFail, one that nobody reads is dropped.
 
+    Args:
+        first: take each piece as it comes: many small answers are taken while the server is at
+            the others.
+
     Raises:
         ConnectionLost, RemoteProtocolError: as `read`.
     """
     if data:
-        yield from read(session, deliver, data=data, limit=limit)
+        yield from read(session, deliver, data=data, limit=limit, first=first)
     while True:
         session.copied.clear()
         if session.idle:
@@ -289,7 +294,7 @@ def until_idle(
             data = fail_copy(session, "COPY from stdin was not expected here")
         elif session.state in (legality.OPEN, legality.OPEN_FAILED):
             data = ask(session, Batch().sync(), _no_rows)
-        yield from read(session, deliver, data=data, limit=limit)
+        yield from read(session, deliver, data=data, limit=limit, first=first)
 
 
 def _no_rows(columns: tuple[Column, ...]) -> RowDecoder:

@@ -57,6 +57,7 @@ _BUT_FIRST, _BUT_FIRST_TWO = itemgetter(slice(1, None)), itemgetter(slice(2, Non
 _PLUS_4 = bytes([(byte + 4) & 255 for byte in range(256)])
 _TOO_LITTLE = b"\0\1\2\3"
 _LITTLE = sys.byteorder == "little"
+_ROW = codes.DATA_ROW
 _STATUS = {status: chr(status) for status in codes.STATUSES}
 #: what the server says to a BEGIN that is parsed, bound and executed
 BEGUN = b"1\0\0\0\4" + BOUND + b"C\0\0\0\x0aBEGIN\0"
@@ -126,23 +127,29 @@ class Run(Answer):
 
     def take(self, buffer: bytes, position: int, end: int, encoding: str) -> int:
         """Take answers that are whole and just what they should be; return where it stopped."""
-        units, taken, bound = self.units, self.taken, BOUND
+        units, taken, bound, known = self.units, self.taken, BOUND, None
+        few, closing, tag, size = None, b"", "", 0
         for unit in islice(units, len(taken), None):
+            if unit is not known:
+                known, few = unit, None if unit.decoder is None else unit.few
+                closing, tag, size = unit.closing, unit.closing_tag, len(unit.closing)
             if not buffer.startswith(bound, position):
                 break
             at = position + 5
             rows: list[Any] = []
-            if at < end and buffer[at] == codes.DATA_ROW:
-                if unit.few is None or unit.decoder is None:
+            if at < end and buffer[at] == _ROW:
+                if few is None:
                     break
-                at = unit.few(buffer, at, end, rows.append)
-            if not buffer.startswith(unit.closing, at):
-                closing = _command_complete(buffer, at, end)
-                if closing is None:
+                at = few(buffer, at, end, rows.append)
+            if not buffer.startswith(closing, at):
+                found = _command_complete(buffer, at, end)
+                if found is None:
                     break
-                unit.closing, unit.closing_tag = closing, closing[5:-1].decode(encoding, "replace")
-            position = at + len(unit.closing)
-            taken.append((rows, unit.closing_tag))
+                closing = unit.closing = found
+                tag = unit.closing_tag = found[5:-1].decode(encoding, "replace")
+                size = len(found)
+            position = at + size
+            taken.append((rows, tag))
         return position
 
 
