@@ -184,6 +184,7 @@ class Pipelining:
         self._batch, self._run, self._queued = Batch(), None, []
         try:
             data = dialogues.ask(session, whole, talk.decoder_for)
+            # As they come: small answers are taken while the server is at the others.
             yield from dialogues.until_idle(session, talk.deliver, data=data, first=True)
         except BaseException as error:
             _fail(queued, error)

@@ -14,7 +14,7 @@ from ..wire.binding import Binder
 if TYPE_CHECKING:
     from ..errors import DatabaseError
     from ..values.parameters import Parameter
-    from ..wire.runs import RowLoop
+    from ..wire.runs import Between, RowLoop, RowsBetween
     from ..wire.session import Answer, RowDecoder, Session
 
     DecoderFor = Callable[[tuple[Column, ...]], RowDecoder]
@@ -32,7 +32,8 @@ class Statement:
         columns: of its rows, in the format asked for; None: it returns none, or is not described.
         reading: `session.changes` when `decoder` was made; it is made anew when that is past.
         under: client_encoding, DateStyle and IntervalStyle of then.
-        few: decodes a few rows, where `decoder` has a quicker way for them.
+        few: decodes a few rows, where `decoder` has a quicker way for them. between, alike: many
+            answers of one row (`wire.runs.Unit`).
         whole: all that is to be sent for it, where it has no parameters, once it was run.
         keys: under which the cache has it ready.
         ending, tag, status: how its last answer on the short way ended: the bytes of
@@ -41,6 +42,8 @@ class Statement:
     """
 
     __slots__ = (
+        "alike",
+        "between",
         "bind",
         "closing",
         "closing_tag",
@@ -79,6 +82,8 @@ class Statement:
         self.columns: tuple[Column, ...] | None = None
         self.decoder: RowDecoder | None = None
         self.few: RowLoop | None = None
+        self.between: Between | None = None
+        self.alike: tuple[bytes, RowsBetween | None] = b"", None
         self.reading: int | None = None
         self.whole = b""
         self.keys: list[tuple[object, ...]] = []
@@ -89,10 +94,13 @@ class Statement:
         self.leader: Answer | None = leader
 
     def refresh(self, session: Session, decoder_for: DecoderFor) -> None:
-        """Make anew what was made under other settings than those now reported."""
+        """Make anew what was made under other settings than those now reported, or none yet."""
+        self.bind = Binder(self.name, self.result_formats)
         if self.columns is not None:
             self.decoder = decoder_for(self.columns)
             self.few = getattr(self.decoder, "row_loop", None)
+            self.between = getattr(self.decoder, "between", None)
+            self.alike = b"", None
         self.whole = self.bind.synced(b"\0\0\0\0")
         self.ending = self.closing = b"\0"
         self.under = _read_under(session)
@@ -109,10 +117,21 @@ class Statement:
                 return False
         return True
 
-    def described(self, prepared: Answer) -> None:
-        """Take what the server told about it."""
+    def described(
+        self,
+        prepared: Answer,
+        choose: Callable[[tuple[Column, ...]], tuple[int, ...]] | None = None,
+    ) -> None:
+        """Take what the server told about it.
+
+        Args:
+            choose: gives the result formats to ask for from now on, if it was prepared before its
+                columns were known: what is under way is read as its leader's answer.
+        """
         self.parameter_oids = prepared.parameter_oids
         columns = prepared.columns
+        if choose is not None and columns and not self.result_formats:
+            self.result_formats = choose(columns)
         if columns is not None and self.result_formats:
             columns = tuple([_in_format(each, self.result_formats[0]) for each in columns])
         self.columns = columns

@@ -296,7 +296,7 @@ class Statements:
                 self._seen[request.sql] = answer.columns
         elif prepared is not None:
             if prepared.outcome == "prepared":
-                statement.described(prepared)
+                statement.described(prepared, self._formats)
             else:
                 # It is not there, or nobody knows: to close a name that is none does no harm.
                 self.drop(statement)

@@ -93,6 +93,7 @@ class BulkRowDecoder:
         "_make",
         "_pause",
         "_singles",
+        "_strided",
         "_used",
     )
 
@@ -128,11 +129,13 @@ class BulkRowDecoder:
         self._pause = pause_collector and not _COMPILES_LOOPS
         self._used = False
         types = [column.type_oid for column in columns]
+        self._strided: list[int] = []
         self._make: Callable[[], _Way] | None = None
         if _COMPILES_LOOPS:
             return
-        if all(column.format == 1 and column.type_oid in _STRIDDEN for column in columns):
-            self._few = _FEW_STRIDES
+        own = any(registry.overlaid(oid) for oid in types)
+        if not own and all(one.format == 1 and one.type_oid in _STRIDDEN for one in columns):
+            self._few, self._strided = _FEW_STRIDES, types
             self._make = lambda: _striding(types)
         elif plain and not any(column.format for column in columns):
             self._few = _FEW_SWEPT
@@ -166,6 +169,14 @@ class BulkRowDecoder:
         if self._loop is None:
             self._loop = compiled.row_loop(self._kinds, self._singles)
         return self._loop
+
+    def between(self, before: bytes, after: bytes) -> _Way | None:
+        """Return what decodes answers of one row each, between messages that are the same in all.
+
+        It is `(buffer, start, end, rows) -> where it stopped`, and never raises. None: these rows
+        vary in length.
+        """
+        return _striding(self._strided, before, after) if self._strided else None
 
     def _quickly(self, buffer: bytes, start: int, end: int, rows: list[Any]) -> int:
         """Decode while the quick ways vouch for it; return where they stopped."""
@@ -226,8 +237,8 @@ def _kind(column: ColumnLike, registry: Registry, plain: bool) -> int:
     return compiled.SINGLE if known or not plain else compiled.CHARACTERS
 
 
-def _striding(types: list[int]) -> _Way:
-    """Return the way of rows of fixed widths in binary."""
+def _striding(types: list[int], before: bytes = b"", after: bytes = b"") -> _Way:
+    """Return the way of rows of fixed widths in binary; `before`, `after`: as `Strides` has it."""
     from . import columnwise
     from .strides import Strides
 
@@ -238,6 +249,8 @@ def _striding(types: list[int]) -> _Way:
     strides = Strides(
         tuple([_FIXED[oid] if oid in _FIXED else _FINISHED[oid] for oid in types]),
         tuple([finish[oid]() if oid in finish else None for oid in types]),
+        before,
+        after,
     )
     width, run = strides.width, strides.run
 

@@ -29,6 +29,7 @@ class Strides:
     Args:
         kinds: of `compiled.FIXED`, or for a width in bytes that `finish` decodes, its negative.
         finishes: for each column, what makes its values of the unpacked ones, or None.
+        before, after: what stands between rows: their width is a row's with both.
 
     Attributes:
         width: bytes of a row.
@@ -36,19 +37,26 @@ class Strides:
 
     __slots__ = ("_finishes", "_places", "_unpack", "width")
 
-    def __init__(self, kinds: tuple[int, ...], finishes: tuple[Finish | None, ...]) -> None:
-        layout, sizes = "7x", []
+    def __init__(
+        self,
+        kinds: tuple[int, ...],
+        finishes: tuple[Finish | None, ...],
+        before: bytes = b"",
+        after: bytes = b"",
+    ) -> None:
+        layout, sizes = f"{len(before) + 7}x", []
         for kind in kinds:
             code, size = FIXED[kind] if kind > 0 else (f"{-kind}s", -kind)
             layout += "4x" + ("?" if kind == BOOL else code)
             sizes.append(size)
-        row = Struct(">" + layout)
+        row = Struct(f">{layout}{len(after)}x")
         self.width = row.size
         self._unpack = row.iter_unpack
         self._finishes = finishes if any(finishes) else None
-        head = Struct(">BiH").pack(0x44, self.width - 1, len(kinds))
-        places = [(at, head[at : at + 1]) for at in range(7)]
-        at = 7
+        length = self.width - 1 - len(before) - len(after)
+        head = before + Struct(">BiH").pack(0x44, length, len(kinds))
+        places = [(at, head[at : at + 1]) for at in range(len(head))]
+        at = len(head)
         for kind, size in zip(kinds, sizes):
             word = Struct(">i").pack(size)
             places += [(at + n, word[n : n + 1]) for n in range(4)]
@@ -56,6 +64,7 @@ class Strides:
             if kind == BOOL:
                 places.append((at, b"\0\1"))  # no other byte is a boolean
             at += size
+        places += [(at + n, after[n : n + 1]) for n in range(len(after))]
         # the bytes that tell a stranger soonest come first: tag, low bytes of lengths
         places.sort(key=lambda place: place[1] == b"\0")
         # a receive's worth of each, to compare with: that is soonest

@@ -274,10 +274,6 @@ def until_idle(
 
     A COPY that nobody feeds is refused with CopyFail, one that nobody reads is dropped.
 
-    Args:
-        first: take each piece as it comes: many small answers are taken while the server is at
-            the others.
-
     Raises:
         ConnectionLost, RemoteProtocolError: as `read`.
     """

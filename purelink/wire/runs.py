@@ -28,7 +28,9 @@ __all__ = [
     "BOUND",
     "FEW_BYTES",
     "LANES",
+    "Between",
     "RowLoop",
+    "RowsBetween",
     "Run",
     "Tally",
     "last_words",
@@ -37,6 +39,11 @@ __all__ = [
 
 #: decodes rows one after the other: `(buffer, start, end, append) -> where it stopped`
 RowLoop = Callable[[bytes, int, int, Callable[[Any], object]], int]
+
+#: decodes rows between what parts them: `(buffer, start, end, rows) -> where it stopped`
+RowsBetween = Callable[[bytes, int, int, "list[Any]"], int]
+#: makes one for what stands before and behind each row; None: rows of these columns vary in length
+Between = Callable[[bytes, bytes], "RowsBetween | None"]
 
 _LENGTH = Struct(">i").unpack_from
 #: rows that are looked over before a decoder is given all that has come
@@ -101,11 +108,14 @@ class Unit(Protocol):
     """A statement whose answer is known beforehand, but for its rows.
 
     closing: the CommandComplete that its last answer ended in; closing_tag: what that says.
+    between: see there. alike: what it made, and for which `closing`.
     """
 
     columns: tuple[Column, ...] | None
     decoder: RowDecoder | None
     few: RowLoop | None
+    between: Between | None
+    alike: tuple[bytes, RowsBetween | None]
     closing: bytes
     closing_tag: str
 
@@ -129,6 +139,9 @@ class Run(Answer):
         """Take answers that are whole and just what they should be; return where it stopped."""
         units, taken, bound, known = self.units, self.taken, BOUND, None
         few, closing, tag, size = None, b"", "", 0
+        left = len(units) - len(taken)
+        if left >= _FEW and units.count(units[-1]) == len(units):
+            position = self._take_alike(buffer, position, end)
         for unit in islice(units, len(taken), None):
             if unit is not known:
                 known, few = unit, None if unit.decoder is None else unit.few
@@ -151,6 +164,31 @@ class Run(Answer):
             position = at + size
             taken.append((rows, tag))
         return position
+
+    def _take_alike(self, buffer: bytes, position: int, end: int) -> int:
+        """Take answers of one statement that are as long as its last one was, all at once."""
+        unit, taken = self.units[-1], self.taken
+        left, closing, tag = len(self.units) - len(taken), unit.closing, unit.closing_tag
+        if not tag:
+            return position  # it has had none yet
+        one = BOUND + closing
+        if not buffer.startswith(BOUND + b"D", position):
+            count = min(left, (end - position) // len(one))
+            if not count or not buffer.startswith(one * count, position):
+                return position
+            taken += [([], tag) for _ in range(count)]
+            return position + count * len(one)
+        if unit.alike[0] != closing:
+            unit.alike = closing, unit.between(BOUND, closing) if unit.between else None
+        decode = unit.alike[1]
+        if decode is None:
+            return position
+        rows: list[Any] = []
+        after = decode(buffer, position, end, rows)
+        if len(rows) > left:
+            return position
+        taken += [([row], tag) for row in rows]
+        return after
 
 
 def _command_complete(buffer: bytes, position: int, end: int) -> bytes | None:

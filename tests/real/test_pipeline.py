@@ -55,6 +55,22 @@ def test_results_after_the_block(connection: Any) -> None:
     assert handles[0].done
 
 
+def test_again_and_again_with_other_values_and_changes_in_between(connection: Any) -> None:
+    sql = "select a, a::float8 / 2, a > 5 from generate_series($1::int4, $2::int4) a"
+    for turn in range(4):
+        with connection.pipeline() as pipeline:
+            # the second has no row, the third has two, the last is as the others are
+            spans = [(n, n + (-1 if n == 1 else n == 2)) for n in range(100)]
+            handles = [pipeline.query(sql, *span) for span in spans]
+            texts = [pipeline.query("select $1::text", "x" * (n % 3)) for n in range(100)]
+        for (first, last), handle in zip(spans, handles):
+            wanted = [(n, n / 2, n > 5) for n in range(first, last + 1)]
+            assert (handle.result().rows, handle.result().row_count) == (wanted, len(wanted))
+        assert [each.result().scalar() for each in texts] == ["x" * (n % 3) for n in range(100)]
+        formats = {column.format for column in handles[-1].result().description}
+        assert formats == {1 if turn else 0}
+
+
 def test_few_writes_and_one_sync(connection: Any) -> None:
     file = io.StringIO()
     connection.trace(file, timestamps=False)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from purelink.errors import DataError, InterfaceError
 from purelink.values.arrays import Array, array_literal
 from purelink.values.binary import binary_decoder
+from purelink.values.bulk import row_decoder
 from purelink.values.composites import fields_of, members, row_class
 from purelink.values.hstore import Hstore, decode_hstore, hstore_literal
 from purelink.values.parameters import encode
@@ -22,6 +23,8 @@ from purelink.values.registry import OwnTypes
 from purelink.values.styles import Styles
 from purelink.values.text import text_decoder
 from purelink.values.typeinfo import Codec, TypeInfo
+from purelink.wire.backend import Column
+from purelink.wire.codec import int32
 
 ADDR = TypeInfo(20_000, "addr", "s", 20_001, "c", fields=(("a", 23), ("b", 25), ("c", 20_011)))
 MOOD = TypeInfo(20_010, "mood", "s", 20_011, "e", labels=("ok", "sad"))
@@ -188,3 +191,18 @@ def test_an_enum_is_none_of_the_types_that_share_a_function() -> None:
     registry = OwnTypes()
     registry.add(TypeInfo(21_200, "t", "s", 0, "e", labels=("ok",), input="hstore_in"), Mood)
     assert binary_decoder(21_200, registry=registry)(b"ok") is Mood.ok
+
+
+@pytest.mark.parametrize("form", [0, 1])
+@pytest.mark.parametrize("rows", [3, 3000])
+def test_a_codec_of_ones_own_serves_rows_by_the_thousand(form: int, rows: int) -> None:
+    registry = OwnTypes()
+    codec = Codec(None, lambda text: f"text {text}", lambda data: f"binary {data.hex()}")
+    registry.register(23, codec)
+    value = b"\0\0\0\7" if form else b"7"
+    data = b"D" + int32.pack(10 + len(value)) + b"\0\1" + int32.pack(len(value)) + value
+    decoder = row_decoder([Column("a", 23, format=form)], registry=registry)
+    for _ in range(3):
+        found: list[Any] = []
+        assert decoder.decode(data * rows, 0, len(data) * rows, found) == len(data) * rows
+        assert found == [("binary 00000007" if form else "text 7",)] * rows

@@ -127,7 +127,10 @@ class Known:
         self.columns: Any = (backend.Column("a", 25),) if rows else None
         decoder = row_decoder([backend.Column("a", 25)]) if rows else None
         self.decoder: Any = decoder
-        self.few: Any = decoder.row_loop if isinstance(decoder, BulkRowDecoder) else None
+        bulk = isinstance(decoder, BulkRowDecoder)
+        self.few: Any = decoder.row_loop if bulk else None  # type: ignore[union-attr]
+        self.between: Any = decoder.between if bulk else None  # type: ignore[union-attr]
+        self.alike: Any = (b"", None)
         self.closing = b"\0"
         self.closing_tag = ""
 
