@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Error, InterfaceError, OperationalError, ProgrammingError
 from ..values.quoting import identifier, literal
 from ..xid import Xid
+from .outcomes import shaped
 
 if TYPE_CHECKING:
     from ..wire.wants import Dialogue
@@ -288,7 +289,8 @@ def tpc_recover(talk: Talk) -> Dialogue[list[Xid]]:
     result = yield from undisturbed(
         talk, "SELECT gid, prepared, owner, database FROM pg_catalog.pg_prepared_xacts"
     )
-    return [Xid.recovered(*row) for row in result.rows]
+    rows = shaped(result.rows, str, object, (str, type(None)), (str, type(None)))
+    return [Xid.recovered(*row) for row in rows]
 
 
 def undisturbed(talk: Talk, sql: str, parameters: tuple[object, ...] = ()) -> Dialogue[Any]:

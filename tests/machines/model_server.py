@@ -67,9 +67,10 @@ SHAPES: Dict[str, Tuple[Tuple[int, ...], Tuple[int, ...]]] = {
 }
 
 
-KNOWN = r"(BEGIN|COMMIT|ROLLBACK|COPY|INSERT|DEALLOC|DECLARE|FETCH|MOVE)"
-DECLARE = re.compile(r'DECLARE "(\w+)"(?: SCROLL)? CURSOR( WITH HOLD)? FOR (.*)', re.DOTALL)
-FETCH = re.compile(r'FETCH FORWARD (\d+|ALL) FROM "(\w+)"')
+KNOWN = r"(BEGIN|COMMIT|ROLLBACK|COPY|INSERT|DEALLOC|DECLARE|FETCH|MOVE|CLOSE|CREATE)"
+DECLARE = re.compile(r'DECLARE "?(\w+)"?(?: SCROLL)? CURSOR( WITH HOLD)? FOR (.*)', re.DOTALL)
+FETCH = re.compile(r'FETCH (?:FORWARD )?(\d+|ALL) FROM "?(\w+)"?')
+LITERAL = re.compile(r"SELECT '(\w+)-' \|\| n FROM generate_series\(1, (\d+)\) n")
 MOVE = re.compile(r'MOVE ABSOLUTE (\d+) FROM "(\w+)"')
 
 
@@ -78,13 +79,14 @@ class ModelServer:
 
     Args:
         aside: tells, before each message, whether something unasked comes first.
+        table: what is committed, if others see it too.
 
     Attributes:
         table: what is committed in `kept`.
     """
 
-    def __init__(self, aside: Any) -> None:
-        self.table: List[int] = []
+    def __init__(self, aside: Any, table: Optional[List[int]] = None) -> None:
+        self.table: List[int] = [] if table is None else table
         self._aside = aside
         self._pending: List[int] = []
         self._in_block = self._failed = self._skipping = False
@@ -162,6 +164,8 @@ class ModelServer:
 
     def _query(self, message: Any) -> None:
         self._simple = [part.strip() for part in message.sql.decode().split(";")]
+        if not any(self._simple):
+            self._say(backend.EmptyQueryResponse())
         self._on()
 
     def _on(self) -> None:
@@ -184,6 +188,8 @@ class ModelServer:
             self._copy_out(answer)
             return
         if answer.rows is not None:
+            fetched = FETCH.fullmatch(sql)
+            sql = sql if fetched is None else self._cursors[fetched[2]].sql
             self._say(backend.RowDescription(columns_of(sql, 0)))
             for row in answer.rows:
                 self._say(backend.DataRow([written(value, 0, TEXT) for value in row]))
@@ -201,7 +207,7 @@ class ModelServer:
         sql = message.sql.decode()
         if self._failed and sql not in ("COMMIT", "ROLLBACK"):
             raise Refused("25P02", "current transaction is aborted")
-        if sql not in SHAPES and not re.match(KNOWN, sql):
+        if sql not in SHAPES and not LITERAL.fullmatch(sql) and not re.match(KNOWN, sql):
             raise Refused("42601", f"syntax error: {sql!r}")
         if message.statement and message.statement in self._statements:
             raise Refused("42P05", "prepared statement already exists")
@@ -214,7 +220,7 @@ class ModelServer:
             raise Refused("26000", "prepared statement does not exist")
         if self._failed and sql not in ("COMMIT", "ROLLBACK"):
             raise Refused("25P02", "current transaction is aborted")
-        oids = SHAPES.get(_declaring(sql)[2], ((), ()))[0]
+        oids = shape(_declaring(sql)[2])[0]
         formats = message.formats or (0,)
         if len(formats) == 1:
             formats = formats * len(message.values)
@@ -225,7 +231,7 @@ class ModelServer:
     def _describe(self, message: Any) -> None:
         if message.kind == b"S":
             sql = self._statements[message.name]
-            self._say(backend.ParameterDescription(SHAPES.get(sql, ((), ()))[0]))
+            self._say(backend.ParameterDescription(shape(sql)[0]))
             form = 0
         elif message.name.decode() in self._cursors:
             sql, form = self._cursors[message.name.decode()].sql, 0
@@ -255,7 +261,7 @@ class ModelServer:
             return
         if answer.rows is not None:
             fetched = FETCH.fullmatch(portal.sql)
-            oids = SHAPES[portal.sql if fetched is None else self._cursors[fetched[2]].sql][1]
+            oids = shape(portal.sql if fetched is None else self._cursors[fetched[2]].sql)[1]
             for count, row in enumerate(answer.rows, 1):
                 values = [written(*each) for each in zip(row, [portal.format] * len(row), oids)]
                 self._say(backend.DataRow(values))
@@ -308,8 +314,10 @@ class ModelServer:
         if sql == "DEALLOCATE ALL":
             self._statements.clear()
             return Answer("DEALLOCATE ALL")
-        if sql.startswith(("DECLARE", "FETCH", "MOVE")):
+        if sql.startswith(("DECLARE", "FETCH", "MOVE", "CLOSE")):
             return self._on_cursor(sql, parameters)
+        if sql.startswith("CREATE"):
+            return Answer("CREATE TABLE")
         put = re.fullmatch(r"INSERT INTO kept VALUES \((\d+|\$1)\)", sql)
         if put:
             value = parameters[0] if put[1] == "$1" else int(put[1])
@@ -321,8 +329,8 @@ class ModelServer:
             return Answer("", copy="in")
         if sql.startswith("COPY ("):
             return Answer("COPY 3000", iter([(n,) for n in range(1, 3001)]), "out")
-        if sql == "SELECT 1/$1::int":
-            if parameters[0] == 0:
+        if sql in ("SELECT 1/$1::int", "SELECT 1/0"):
+            if not parameters or parameters[0] == 0:
                 raise Refused("22012", "division by zero")
             return Answer("SELECT 1", iter([(1 // parameters[0],)]))
         if sql.startswith("SELECT count(*)"):
@@ -330,8 +338,10 @@ class ModelServer:
             return Answer("SELECT 1", iter([(len(kept_now), sum(kept_now))]))
         if sql == "SELECT $1::text":
             return Answer("SELECT 1", iter([(parameters[0],)]))
-        if sql in SHAPES:
-            token, count = parameters
+        written_out = LITERAL.fullmatch(sql)
+        if sql in SHAPES or written_out is not None:
+            token, count = parameters if written_out is None else written_out.groups()
+            count = int(count)
             return Answer(f"SELECT {count}", iter([(f"{token}-{n}",) for n in range(1, count + 1)]))
         raise Refused("42601", f"syntax error: {sql!r}")
 
@@ -354,6 +364,11 @@ class ModelServer:
             assert answer.rows is not None
             self._cursors[name] = Declared(query, list(answer.rows), held=held)
             return Answer("DECLARE CURSOR")
+        if sql.startswith("CLOSE"):
+            name = sql.split()[1].strip('"')
+            self._cursor(name)
+            del self._cursors[name]
+            return Answer("CLOSE CURSOR")
         fetched = FETCH.fullmatch(sql)
         if fetched is None:
             moved = MOVE.fullmatch(sql)
@@ -381,9 +396,14 @@ def _declaring(sql: str) -> Tuple[str, bool, str]:
     return ("", False, sql) if found is None else (found[1], bool(found[2]), found[3])
 
 
+def shape(sql: str) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:
+    """Return the OIDs of a statement's parameters, and of its columns."""
+    return ((), (TEXT,)) if LITERAL.fullmatch(sql) else SHAPES.get(sql, ((), ()))
+
+
 def columns_of(sql: str, form: int) -> Tuple[backend.Column, ...]:
     """Return a statement's columns."""
-    return tuple([backend.Column("c", oid, format=form) for oid in SHAPES.get(sql, ((), ()))[1]])
+    return tuple([backend.Column("c", oid, format=form) for oid in shape(sql)[1]])
 
 
 def read(oid: int, form: int, value: Optional[bytes]) -> Any:
