@@ -375,7 +375,10 @@ class AsyncPump:
         if inbox.size or inbox.ended or inbox.failed is not None or wire.stirred():
             return None
         self.asked = True
-        self._write(wire, data)
+        if wire.engine is None and not wire.transport.is_closing():
+            wire.transport.write(data)
+        else:
+            self._write(wire, data)
         waiter = wire.waiter = wire.loop.create_future()
         wire.want = _PATIENT
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from .channel import CHUNK, LINGER, Gathering
+from .channel import CHUNK, LINGER, Gathering, looks_ready
 from .sockets import glance, looker
 
 if TYPE_CHECKING:
@@ -62,7 +62,23 @@ class Wire(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what the loop has received."""
         block = self._block
-        self.data_received(block[:nbytes])
+        waiter, want = self.waiter, self.want
+        if waiter is not None and want is not None and self.engine is None:
+            # As `data_received` and `tell` have it, for a whole answer in one piece: a query's.
+            data = bytes(block[:nbytes])
+            inbox = self.inbox
+            if not inbox.pieces and not want.need and looks_ready(data):
+                inbox.put(data)
+                if self.watcher is None and self.linger is None:
+                    if not waiter.done():
+                        waiter.set_result(None)
+                else:
+                    self.tell()
+            else:
+                inbox.put(data)
+                self.tell()
+        else:
+            self.data_received(block[:nbytes])
         if nbytes == len(block) and nbytes < CHUNK:
             self._block = memoryview(bytearray(CHUNK))
 

@@ -52,6 +52,8 @@ RENAMED = {
 
 
 def methods(kind: type) -> dict[str, Any]:
+    for name in ("cursor_factory", "server_cursor_factory"):
+        getattr(kind, name, None)  # these are there once they are asked for
     found = {
         name: value
         for base in reversed(kind.__mro__[:-1])
