@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
 from ..errors import DataError, InterfaceError
+from ..values import oids
 from ..values.columns import column_converter
 from ..values.encoders import (
     COPY_BINARY_HEADER,
@@ -22,7 +23,8 @@ from ..values.oids import BY_NAME
 from ..values.parameters import text_form
 
 if TYPE_CHECKING:
-    from ..values.parameters import Writers
+    from ..values.registry import OwnTypes
+    from ..values.text import Registry
     from .copy_options import CopyOptions
     from .talk import Talk
 
@@ -37,6 +39,7 @@ class RowWriter:
     Args:
         options: of the statement. encoding, errors: of the session.
         types: OIDs of the columns: needed for binary, else None.
+        registry: of the connection: the types and classes that are its own.
 
     Attributes:
         beginning, end: bytes before the first and behind the last row.
@@ -52,9 +55,9 @@ class RowWriter:
         errors: str,
         types: Sequence[int] | None = None,
         *,
-        own: Writers = None,
+        registry: Registry | None = None,
     ) -> None:
-        self._own = own
+        own = self._own = None if registry is None else registry.writers
         if options.encoding is not None:
             codec = codec_of(options.encoding)
             encoding, errors = codec.encoding, codec.errors
@@ -62,7 +65,7 @@ class RowWriter:
         self.beginning = self.end = b""
         self._options = options
         if options.format == "binary":
-            self._write = _binary_writer(types or (), encoding, errors)
+            self._write = _binary_writer(types or (), encoding, errors, registry)
             self.beginning, self.end = COPY_BINARY_HEADER, COPY_BINARY_TRAILER
             return
         if options.header == "match":
@@ -137,12 +140,22 @@ _ESCAPES = {ord(char): "\\" + letter for char, letter in zip("\\\t\n\r\b\f\v", "
 
 
 def _binary_writer(
-    types: Sequence[int], encoding: str, errors: str
+    types: Sequence[int], encoding: str, errors: str, registry: Registry | None
 ) -> Callable[[Sequence[RawRow]], bytes]:
-    writer = copy_encoder(types, encoding=encoding, errors=errors)
-    if writer is None:
-        raise InterfaceError("rows of these columns cannot be written in binary: COPY them as text")
-    return writer
+    # Only such a registry knows types that are not built in; it is loaded with the first of them.
+    own: OwnTypes | None = registry if hasattr(registry, "info") else None  # type: ignore[assignment]
+    writer = copy_encoder(types, encoding=encoding, errors=errors, registry=own)
+    if writer is not None:
+        return writer
+    for number, oid in enumerate(types, 1):
+        if copy_encoder([oid], encoding=encoding, errors=errors, registry=own) is None:
+            name = oids.kind_name(oid) if own is None else own.kind_name(oid)
+            known = name != f"oid {oid}"
+            hint = "" if known else " fetch the type (connection.types.fetch), or"
+            raise InterfaceError(
+                f"column {number} of type {name} cannot be written in binary:{hint} COPY as text"
+            )
+    raise InterfaceError("rows without columns cannot be written in binary: COPY them as text")
 
 
 # -- back ----------------------------------------------------------------------------------

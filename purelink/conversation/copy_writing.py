@@ -92,7 +92,13 @@ class CopyingIn:
             if self._block_given:
                 raise InterfaceError("blocks and rows cannot be mixed in one COPY")
             session = self._talk.session
-            writer = RowWriter(self._options, session.encoding, session.encoding_errors, self.types)
+            writer = RowWriter(
+                self._options,
+                session.encoding,
+                session.encoding_errors,
+                self.types,
+                registry=self._talk.registry,
+            )
             self._encode, self._end = writer, writer.end
             self._pieces.append(writer.beginning)
         self._rows.append(row)

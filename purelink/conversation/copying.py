@@ -57,7 +57,7 @@ def copy_in(
         if options.format == "binary" and types is None:
             types = yield from _types_of(talk, options)
         writer = RowWriter(
-            options, session.encoding, session.encoding_errors, types, own=talk.registry.writers
+            options, session.encoding, session.encoding_errors, types, registry=talk.registry
         )
         encode, beginning, end = writer, writer.beginning, writer.end
     answer = yield from _begin(talk, sql, "copy-in")

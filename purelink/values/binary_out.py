@@ -17,7 +17,7 @@ from .interval import Interval
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["binary_encoder"]
+__all__ = ["array_of", "binary_encoder", "field", "multirange_of", "range_of"]
 
 _WORD = Struct(">i").pack
 _INT64 = Struct(">q").pack
@@ -225,14 +225,16 @@ def _geometry(oid: int) -> Callable[[Any], bytes]:
     return write
 
 
-def _field(encode: Callable[[Any], bytes], value: Any) -> bytes:
+def field(encode: Callable[[Any], bytes], value: Any) -> bytes:
+    """Return a value that may be None with its length in front."""
     if value is None:
         return b"\xff\xff\xff\xff"
     data = encode(value)
     return _WORD(len(data)) + data
 
 
-def _array(element: int, encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+def array_of(element: int, encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Return the encoder of an array of a type that `encode` writes."""
     from .arrays import MAX_DIMENSIONS, Array, is_list
 
     def write(value: Any) -> bytes:
@@ -251,25 +253,28 @@ def _array(element: int, encode: Callable[[Any], bytes]) -> Callable[[Any], byte
             raise ValueError
         head = Struct(">iiI").pack(len(sizes), int(None in items), element)
         bounds = b"".join([Struct(">ii").pack(*one) for one in zip(sizes, lower)])
-        return head + bounds + b"".join([_field(encode, one) for one in items])
+        return head + bounds + b"".join([field(encode, one) for one in items])
 
     return write
 
 
-def _range(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+def range_of(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Return the encoder of a range whose bounds `encode` writes."""
+
     def write(value: Any) -> bytes:
         if value.empty:
             return b"\x01"
         flags = 2 * (value.bounds[0] == "[") + 4 * (value.bounds[1] == "]")
         flags += 8 * (value.lower is None) + 16 * (value.upper is None)
         bounds = [one for one in (value.lower, value.upper) if one is not None]
-        return bytes((flags,)) + b"".join([_field(encode, one) for one in bounds])
+        return bytes((flags,)) + b"".join([field(encode, one) for one in bounds])
 
     return write
 
 
-def _multirange(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-    return lambda value: _WORD(len(value)) + b"".join([_field(encode, one) for one in value])
+def multirange_of(encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Return the encoder of a multirange of ranges that `encode` writes."""
+    return lambda value: _WORD(len(value)) + b"".join([field(encode, one) for one in value])
 
 
 _TEXTS = frozenset((25, 1043, 1042, 19, 142, 114, 1790, 3802))
@@ -331,9 +336,9 @@ def binary_encoder(
     if encode is None:
         return None
     if element:
-        return _array(element, encode)
-    single = _range(encode)
-    return single if built_in is not None and built_in.sort == "r" else _multirange(single)
+        return array_of(element, encode)
+    single = range_of(encode)
+    return single if built_in is not None and built_in.sort == "r" else multirange_of(single)
 
 
 def _text(oid: int, encoding: str, errors: str) -> Callable[[Any], bytes]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .blocks import Varying
     from .compiled import RowWriter
+    from .registry import OwnTypes
 
 __all__ = [
     "COPY_BINARY_HEADER",
@@ -61,6 +62,8 @@ _CHARACTERS = frozenset((oids.TEXT, oids.VARCHAR, oids.BPCHAR, oids.NAME))
 COMPILES_LOOPS = sys.implementation.name == "pypy"
 
 _Ready = Callable[[Any], "bytes | None"]
+_Encode = Callable[[Any], bytes]
+_Find = Callable[[int], "_Encode | None"]
 
 
 def batch_encoder(
@@ -112,7 +115,11 @@ def batch_encoder(
 
 
 def copy_encoder(
-    types: Sequence[int], *, encoding: str = "utf-8", errors: str = "strict"
+    types: Sequence[int],
+    *,
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    registry: OwnTypes | None = None,
 ) -> RowWriter | None:
     """Return `encode(rows) -> bytes`: rows of COPY in binary; None where a type needs text.
 
@@ -121,13 +128,16 @@ def copy_encoder(
             column's Python type (or None).
         encoding: Python's codec for client_encoding (`encodings.codec_of`).
         errors: its error handler.
+        registry: what a connection knows of types that are not built in.
 
     `COPY_BINARY_HEADER` goes before the first row, `COPY_BINARY_TRAILER` behind the last.
 
     Raises (the encoder):
         InterfaceError: a row has the wrong number of values, or one that cannot be sent.
     """
-    found = [_binary(oid, encoding, errors) for oid in types if oid not in _KINDS]
+    find = _finder(encoding, errors, registry)
+    name_of = oids.kind_name if registry is None else registry.kind_name
+    found = [_binary(oid, encoding, errors, find) for oid in types if oid not in _KINDS]
     ready = [one for one in found if one is not None]
     if not types or len(ready) < len(found):
         return None
@@ -138,7 +148,7 @@ def copy_encoder(
     def slow(row: Any, index: int) -> bytes:
         _check_count(row, len(types), index)
         if not singles:
-            singles.extend([_single(oid, encoding, errors) for oid in types])
+            singles.extend([_single(oid, encoding, errors, find) for oid in types])
         values = []
         for number, (oid, write, value) in enumerate(zip(types, singles, row), 1):
             try:
@@ -146,7 +156,7 @@ def copy_encoder(
             except Exception:
                 raise InterfaceError(
                     f"row {index + 1}: cannot send a value of type {type(value).__name__!r} as"
-                    f" column {number} of type {oids.kind_name(oid)} by COPY in binary"
+                    f" column {number} of type {name_of(oid)} by COPY in binary"
                 ) from None
         _check_size(sum(map(len, values)), index)
         return head + b"".join(values)
@@ -182,31 +192,42 @@ def _writer(
     return block_writer(kinds, varying, by_row, head, tail, message=message)
 
 
-def _single(oid: int, encoding: str, errors: str) -> RowWriter:
+def _finder(encoding: str, errors: str, registry: OwnTypes | None) -> _Find:
+    """Return what gives a type's encoder to binary, or None."""
+    if registry is not None:
+        from .binary_own import OwnEncoders
+
+        return OwnEncoders(registry, encoding, errors).encoder
+
+    def find(oid: int) -> _Encode | None:
+        from .binary_out import binary_encoder
+
+        return binary_encoder(oid, encoding=encoding, errors=errors)
+
+    return find
+
+
+def _single(oid: int, encoding: str, errors: str, find: _Find) -> RowWriter:
     """Return what writes a row of one value: its length word and bytes; raises anything."""
 
     def refuse(row: Any, index: int) -> bytes:  # noqa: ARG001
-        from .binary_out import binary_encoder
-
-        encode = binary_encoder(oid, encoding=encoding, errors=errors)
+        encode = find(oid)
         if encode is None:
             raise ValueError
         return _field(encode(row[0]))  # a value that only a class of our own holds
 
     kind = _KINDS.get(oid, compiled.SINGLE)
-    found = None if oid in _KINDS else _binary(oid, encoding, errors)
+    found = None if oid in _KINDS else _binary(oid, encoding, errors, find)
     ready = [] if found is None else [found]
     write = compiled.row_writer((kind,), ready, refuse, b"", b"", message=False)
     return lambda rows: write(rows, 0)
 
 
-def _binary(oid: int, encoding: str, errors: str) -> _Ready | None:
+def _binary(oid: int, encoding: str, errors: str, find: _Find) -> _Ready | None:
     """Return what makes the binary form of a value of no fixed width; None for a type without."""
     if oid in _CHARACTERS or oid == oids.BYTEA:
         return _ready(oid, encoding, errors)
-    from .binary_out import binary_encoder
-
-    encode = binary_encoder(oid, encoding=encoding, errors=errors)
+    encode = find(oid)
     if encode is None:
         return None
     return lambda value: None if value is None else encode(value)

@@ -6,6 +6,7 @@ import asyncio
 import enum
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 import pytest
@@ -402,3 +403,50 @@ def test_executemany_and_copy_write_them_too(fresh: Connection) -> None:
     assert fresh.query("select * from kept order by n").rows == [
         row for row in rows for _ in range(3)
     ]
+
+
+# -- COPY ------------------------------------------------------------------------------------
+
+
+class Humour(enum.Enum):
+    ok = 1
+    sad = 2
+
+
+@dataclass
+class Place:
+    street: str | None
+    mood: Humour | None
+    lengths: list[Decimal | None] | None
+
+
+@pytest.mark.parametrize("form", ["", "(format binary)"])
+def test_rows_of_fetched_types(fresh: Connection, form: str) -> None:
+    fresh.script(
+        "create type humour as enum ('ok', 'sad'); create domain few as int check (value < 9);"
+        "create type place as (street text, mood humour, lengths numeric[]);"
+        "create type span as range (subtype = float8);"
+        "create table placed (a humour, b humour[], c place, d place[], e span, f few)"
+    )
+    try:
+        if form:
+            with pytest.raises(InterfaceError, match=r"column 1 of type oid \d+ .*types\.fetch"):
+                fresh.copy_in(f"copy placed from stdin {form}", [("ok",) + (None,) * 5])
+        fresh.types.fetch("humour", Humour)
+        fresh.types.fetch("place", Place)
+        fresh.types.fetch("span")
+        there = Place("x\ty", Humour.sad, [Decimal("1.50"), None])
+        rows = [
+            (Humour.ok, [Humour.sad, None], there, [there, None], Range(1.0, 2.0), 5),
+            (Humour.sad, [], Place(None, None, None), [], None, None),
+            (None,) * 6,
+        ]
+        assert fresh.copy_in(f"copy placed from stdin {form}", rows) == 3
+        with fresh.cursor() as cursor, cursor.copy(f"copy placed from stdin {form}") as copy:
+            for row in rows:
+                copy.write_row(row)
+        assert fresh.query("select * from placed").rows == rows * 2
+        with pytest.raises(DataError if not form else InterfaceError):
+            fresh.copy_in(f"copy placed from stdin {form}", [("bad",) + (None,) * 5])
+    finally:
+        fresh.script("drop table placed; drop type place, humour, span; drop domain few")

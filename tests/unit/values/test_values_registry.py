@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from purelink.errors import DataError, InterfaceError
 from purelink.values.arrays import Array, array_literal
 from purelink.values.binary import binary_decoder
+from purelink.values.binary_own import OwnEncoders
 from purelink.values.bulk import row_decoder
 from purelink.values.composites import fields_of, members, row_class
+from purelink.values.encoders import copy_encoder
 from purelink.values.hstore import Hstore, decode_hstore, hstore_literal
 from purelink.values.parameters import encode
+from purelink.values.ranges import Range
 from purelink.values.registry import OwnTypes
 from purelink.values.styles import Styles
 from purelink.values.text import text_decoder
@@ -206,3 +209,84 @@ def test_a_codec_of_ones_own_serves_rows_by_the_thousand(form: int, rows: int) -
         found: list[Any] = []
         assert decoder.decode(data * rows, 0, len(data) * rows, found) == len(data) * rows
         assert found == [("binary 00000007" if form else "text 7",)] * rows
+
+
+# -- to binary -----------------------------------------------------------------------------------
+
+
+class Mood(Enum):
+    ok = 1
+    sad = 2
+
+
+class Addr(NamedTuple):
+    a: Any
+    b: Any
+    c: Any
+
+
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        (20_010, "sad"),
+        (20_011, ["ok", None, "sad"]),
+        (20_000, (1, "é", ["ok"])),
+        (20_000, (None, None, None)),
+        (20_001, [(1, "b", []), None]),
+        (20_020, {"a": "1", "b": None, "é": ""}),
+        (20_030, Range(1.0, None)),
+    ],
+)
+def test_what_is_written_in_binary_is_read_back(oid: int, value: Any) -> None:
+    encode = OwnEncoders(KNOWN, "utf-8", "strict").encoder(oid)
+    assert encode is not None
+    assert binary_decoder(oid, registry=KNOWN)(encode(value)) == value
+
+
+def test_classes_of_the_programs_are_written_in_binary() -> None:
+    encoders = OwnEncoders(KNOWN, "utf-8", "strict")
+    mood, addr = encoders.encoder(20_010), encoders.encoder(20_000)
+    assert mood is not None
+    assert addr is not None
+    assert mood(Mood.sad) == b"sad" == mood("sad")
+    assert addr(Addr(1, "x", [Mood.ok])) == addr((1, "x", ["ok"]))
+
+
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        (20_010, "glad"),
+        (20_010, 1),
+        (20_000, (1, "b")),
+        (20_000, [1, "b", None]),
+        (20_000, 5),
+        (20_000, (1, "a\0", None)),
+        (20_020, {1: "a"}),
+        (20_020, {None: "a"}),
+        (20_020, {"a": 1}),
+        (20_020, "a=>1"),
+    ],
+)
+def test_what_is_no_value_of_its_type_is_refused(oid: int, value: Any) -> None:
+    encode = copy_encoder([oid], registry=KNOWN)
+    assert encode is not None
+    with pytest.raises(InterfaceError, match=r"row 1: .* as column 1 of type s\."):
+        encode([(value,)])
+
+
+def test_types_without_a_binary_form_and_types_without_end() -> None:
+    registry = OwnTypes()
+    registry.add(TypeInfo(21_300, "strange", input="strange_in"))
+    registry.add(TypeInfo(21_301, "holds", "s", 21_302, "c", fields=(("a", 21_300),)))
+    registry.add(TypeInfo(21_400, "node", "s", 21_401, "c", fields=(("a", 23), ("b", 21_401))))
+    for number in range(200):
+        one = TypeInfo(22_000 + number, "chain", "s", 0, "c", fields=(("a", 22_001 + number),))
+        registry.add(one)
+    encoders = OwnEncoders(registry, "utf-8", "strict")
+    for oid in (21_300, 21_301, 21_302, 22_000, 99_999):
+        assert encoders.encoder(oid) is None
+    node = encoders.encoder(21_400)
+    assert node is not None
+    leaves: list[tuple[Any, ...]] = [(2, []), (3, None)]
+    tree = node((1, leaves))
+    assert all(node(leaf) in tree for leaf in leaves)
