@@ -40,6 +40,8 @@ class OwnEncoders:
     def __init__(self, registry: OwnTypes, encoding: str, errors: str) -> None:
         self._registry = registry
         self._encoding, self._errors = encoding, errors
+        told = registry.writers
+        self._elements = {} if told is None else {oid: one for one, oid in told.arrays.items()}
         self._made: dict[int, Encode | None] = {}
         self._depth = 0
 
@@ -63,7 +65,7 @@ class OwnEncoders:
 
     def _make(self, oid: int) -> Encode | None:
         registry = self._registry
-        element = registry.element(oid) or oids.ELEMENT_OF.get(oid)
+        element = self._elements.get(oid) or oids.ELEMENT_OF.get(oid)
         if element and registry.overlaid(oid):
             encode = self.encoder(element)
             return None if encode is None else array_of(element, encode)

@@ -100,10 +100,6 @@ class OwnTypes(Registry):
                 return one
         return None
 
-    def element(self, oid: int) -> int | None:
-        """Return the type of the elements of a fetched type's array; None if it is none."""
-        return self._arrays.get(oid)
-
     def kind_name(self, oid: int) -> str:
         """Return a type's name for errors."""
         one = self._fetched.get(oid) or self._fetched.get(self._arrays.get(oid, 0))
