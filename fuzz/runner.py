@@ -33,6 +33,7 @@ TARGETS = (
     "conninfo_differential",
     "conninfo_roundtrip",
     "copy_data",
+    "declared_values",
     "fetched_types",
     "passfile",
     "placeholders",
