@@ -1,10 +1,10 @@
-"""Texts of a remote server as values of types that the caller declared: PostgreSQL's input functions.
+"""Texts of a remote server as values of declared types: PostgreSQL's input functions.
 
 Input: which type, its modifier, the styles it was written under, then the text.
 Invariant: a value, or an error with the SQLSTATE that the server would give (class 22 or 54, or
-0A000 for what needs a clock); the same again the second time; what comes out is not much larger than what
-came in, whatever the modifier says.
-Allowed exceptions: `DataError`, `NotSupportedError`, `ProgramLimitExceeded` (dimensions and bounds).
+0A000 for what needs a clock); the same again the second time; what comes out is not much larger
+than what came in, whatever the modifier says.
+Allowed exceptions: `DataError`, `NotSupportedError`, `ProgramLimitExceeded`.
 
     python -m fuzz.declared_values --runs 100000
 """
