@@ -139,9 +139,12 @@ class Engine:
             raise self._failure
         pieces: list[bytes] = []
         size = 0
-        read = self._object.read
+        read, incoming = self._object.read, self._incoming
         try:
-            while size < _GATHER:
+            # Where nothing is left OpenSSL says so by an exception, which costs as much as a short
+            # answer's decryption: it is not asked then. It reads record by record (no read-ahead),
+            # and a read takes a whole one, so that nothing waits inside of it.
+            while size < _GATHER and (incoming.pending or incoming.eof):
                 piece = read(_RECORD)
                 if not piece:
                     self.closed = True
