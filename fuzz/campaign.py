@@ -29,11 +29,16 @@ __all__ = ["campaign"]
 EXAMPLES, KEPT_AT_MOST = 400, 150
 #: an input that costs more than this is no example
 BYTES_AT_MOST = 2048
+#: what is imported later, when it is first needed, would not be seen: all of it is imported here
 CHILD = """
-import importlib, sys
+import importlib, pkgutil, sys
 import atheris
 with atheris.instrument_imports(include=["purelink"]):
     module = importlib.import_module("fuzz." + sys.argv[1])
+    for room in ("conninfo", "conversation", "dblink", "tls", "values", "wire"):
+        package = importlib.import_module("purelink." + room)
+        for found in pkgutil.iter_modules(package.__path__):
+            importlib.import_module("purelink." + room + "." + found.name)
 atheris.Setup(sys.argv[1:], module.one)
 atheris.Fuzz()
 """
