@@ -219,11 +219,11 @@ class AsyncConnection(AsyncCursorMethods[Row]):
                 if heard:
                     result = short.answer(heard)
                     if result is not None:
+                        pump.asked = False
                         return result
                 rest = short.rest(heard)
             except BaseException as error:
-                said, pump.asked = pump.asked, False
-                rest = short.failed(error, said=said)
+                rest = short.failed(error, said=pump.unsay())
             return await self._told(rest, None)
         finally:
             self._owner = None

@@ -225,6 +225,7 @@ class Connection(CursorMethods[Row]):
 
     def _told(self, dialogue: Dialogue[T], limit: Limit | None, timeout: float | None = None) -> T:
         """Run a conversation of whoever has the lock."""
+        said = self._pump.said if self._talk.session.idle else -1
         try:
             return self._pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
         except LimitExpired:
@@ -236,6 +237,8 @@ class Connection(CursorMethods[Row]):
             raise
         except BaseException:
             # An interrupt, or the user's own error: answers may lie about, though all came.
+            if said >= 0 and not self._talk.session.closed and self._pump.unsaid(said):
+                self._talk.session.withdraw()
             self._recover()
             raise
 
@@ -261,11 +264,11 @@ class Connection(CursorMethods[Row]):
                     if heard:
                         result = short.answer(heard)
                         if result is not None:
+                            pump.asked = False
                             return result
                     rest = short.rest(heard)
                 except BaseException as error:
-                    said, pump.asked = pump.asked, False
-                    rest = short.failed(error, said=said)
+                    rest = short.failed(error, said=pump.unsay())
                 return self._told(rest, None)
             finally:
                 self._owner = None

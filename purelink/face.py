@@ -245,9 +245,12 @@ class Face:
             log("debug" if failure is None else "info", text)
 
     def _check_count(self) -> None:
-        """End the session if bytes were lost between pump and session: an interrupt can do that."""
-        session = self._talk.session
-        if not session.closed and self._pump.handed - session.received != self._before:
+        """See to what an interrupt lost between pump and session: it is put back, or all ends."""
+        session, pump = self._talk.session, self._pump
+        if session.closed:
+            return
+        lost = pump.handed - session.received - self._before
+        if session.torn or (lost and not pump.put_back(lost)):
             session.end()
 
     def _check_process(self) -> None:

@@ -43,6 +43,7 @@ def recover(talk: Talk, *, cancelling: bool = True, unsent: bool = False) -> Dia
     session = talk.session
     talk.holder = None
     talk.outcome = "unknown"
+    undoing = talk.undoing
     if not session.closed and not unsent:
         try:
             yield from bounded(_resume(talk, cancelling), Limit(RECOVERY_SECONDS))
@@ -56,7 +57,8 @@ def recover(talk: Talk, *, cancelling: bool = True, unsent: bool = False) -> Dia
         talk.outcome = "cancelled" if cancelled else "completed"
     session.answers.clear()
     session.copied.clear()
-    undoing, talk.undoing = talk.undoing, False
+    talk.undoing = False
+    # Also where it was rolled back already, but the cancel hit just that.
     if session.idle and undoing and session.transaction_status != "I":
         try:
             yield from bounded(talk.command("ROLLBACK"), Limit(RECOVERY_SECONDS))
@@ -73,6 +75,10 @@ def _resume(talk: Talk, cancelling: bool) -> Dialogue[None]:
     if session.unsettled:
         # Left before it was said: there is nothing to be answered.
         session.withdraw()
+    # What has come already needs no cancel, which might hit the next statement.
+    session.resume()
+    while not session.idle and (yield from dialogues.peek(session, talk.deliver)):
+        pass
     if session.idle:
         return
     if session.state not in (legality.COPY_IN, legality.COPY_BOTH) and cancelling:

@@ -45,6 +45,7 @@ class ShortWay:
         "_begin_data",
         "_begins",
         "_parameters",
+        "_pending",
         "_session",
         "_sql",
         "_statement",
@@ -54,7 +55,7 @@ class ShortWay:
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
         self._session = talk.session
-        self._begins = False
+        self._begins = self._pending = False
         self._begin = self._begin_data = b""
         self._sql = ""
         self._parameters: Sequence[object] = ()
@@ -78,6 +79,7 @@ class ShortWay:
             data = self._begin_data + data
         # The first step stands for all of them, which are written down only where that is needed.
         self._statement = statement
+        self._pending = True
         session.state = legality.BIND
         return data
 
@@ -107,10 +109,12 @@ class ShortWay:
                     return None
         if position != end:
             return None
+        # Without a call in between: an interrupt finds all of it done, or nothing.
+        received = session.received + len(heard)
         session.transaction_status = statement.status
         session.state = legality.IDLE
-        # Counted last: an interrupt before this shows in the count.
-        session.received += len(heard)
+        session.received = received
+        self._pending = False
         return Result(rows, statement.columns, statement.tag)
 
     # -- onto the long way --------------------------------------------------------------------
@@ -124,16 +128,18 @@ class ShortWay:
         return querying.query(self._talk, self._sql, self._parameters, request, heard)
 
     def failed(self, error: BaseException, *, said: bool) -> Dialogue[Result]:
-        """Raise what is to be raised for an exception on the short way, the session in order.
+        """Put the session in order after an exception on the short way; return what raises it.
 
         Args:
             said: the question may be on its way.
         """
-        pending = self._statement is not None and self._session.state is legality.BIND
-        if pending and said:
+        if self._pending and said:
             self._written_down()
-        elif pending:
+        elif self._pending:
             self._withdrawn()
+        return self._raising(error)
+
+    def _raising(self, error: BaseException) -> Dialogue[Result]:
         problem = dialogues.failure(self._session, error)
         if problem is error:
             raise error
@@ -142,8 +148,9 @@ class ShortWay:
 
     def _withdrawn(self) -> None:
         """Take the question back: it was not said."""
-        if self._statement is not None:
+        if self._pending:
             self._session.state = legality.IDLE
+            self._pending = False
 
     def _written_down(self) -> Request:
         """Have the session expect, step by step, the answer to what was sent."""
@@ -158,9 +165,11 @@ class ShortWay:
             (legality.EXECUTE, answer),
             (legality.SYNC, None),
         )
-        session.state = legality.IDLE
+        # Also what an interrupt left half written.
+        session.withdraw()
         session.ask(batch.steps, self._talk.decoder_for)
         session.unsettled = False
+        self._pending = False
         return request
 
 

@@ -388,9 +388,12 @@ class AsyncPump:
             if wire.linger is not None:
                 wire.linger.cancel()
                 wire.linger = None
-        heard = inbox.take()
-        self.asked = False
-        return heard
+        return inbox.take()
+
+    def unsay(self) -> bool:
+        """As `BlockingPump.unsay`; the transport gives nothing back."""
+        said, self.asked = self.asked, False
+        return said
 
     # -- the end ----------------------------------------------------------------------------
 
@@ -425,6 +428,10 @@ class AsyncPump:
     def handed(self) -> int:
         """How many bytes of this channel were handed out."""
         return 0 if self._wire is None else self._wire.inbox.handed
+
+    def put_back(self, size: int) -> bool:
+        """As `BlockingPump.put_back`."""
+        return self._wire is not None and self._wire.inbox.put_back(size)
 
     @property
     def unsent(self) -> bool:

@@ -3,9 +3,10 @@
 Floor 4. `BlockingPump.run(dialogue)` grants wants until the dialogue returns. One pump has one
 channel, which lives from `Open` to `Close`. The socket never blocks: waiting is done in `poll`
 alone, so that a write that would block is interleaved with reading (two writing sides cannot lock
-each other), and so that interrupting a wait (Ctrl-C) loses nothing: what was received and what
-is still to be sent is kept for the next run. Interrupted just inside a `send` or `recv`, where
-nobody can tell how much went by, the channel is dropped.
+each other), and so that an interrupt (Ctrl-C) loses nothing: what was received and what is still
+to be sent is kept for the next run, and counted by the C call that moves it. Only where that can't
+be (inside TLS, and in a caller's own stream) an interrupt leaves nobody knowing how much went by:
+then the channel is dropped.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ from ..wire.wants import (
     Want,
     Watch,
 )
-from .channel import CHUNK, LINGER, Gathering, addresses, looks_ready
+from .channel import CHUNK, LINGER, Gathering, Outgoing, addresses, looks_ready
 from .sockets import (
     glance,
     host_bytes,
+    in_c,
     looker,
     make_socket,
     own,
@@ -62,11 +64,9 @@ T = TypeVar("T")
 
 _DAY = 86400.0
 
-#: One send's size at most.
-_PIECE = 262144
 #: What an idle channel takes in one piece, as a rule.
 _AT_ONCE = 16384
-_PATIENT = Exchange(b"")
+_CHUNKS = (CHUNK,)
 #: What is taken at most without anybody waiting for it: a server may say more than we can hold.
 _UNASKED = 1 << 20
 
@@ -87,10 +87,12 @@ class BlockingPump:
         self._given = stream is not None
         self._engine: Any = None
         self._inbox = Gathering()
-        self._unsent: bytes | memoryview = b""
+        self._outgoing = Outgoing()
         self._polls: dict[int, Any] = {}
         #: waits, so many milliseconds, until a plain socket is readable; None: it cannot be told so
         self._look: Callable[..., list[Any]] | None = None
+        #: an interrupt cannot come between a byte's move and its being counted
+        self._exact = False
         self._sure = True
         self._outer: Limit | None = None
         self.asked = False
@@ -132,6 +134,8 @@ class BlockingPump:
         finally:
             self._outer = outer
             dialogue.close()
+            if not self.unsent:
+                self._outgoing.drop()
 
     def _remaining(self, want: Want) -> float | None:
         """Return the seconds left for a want, None for ever.
@@ -178,6 +182,7 @@ class BlockingPump:
             self._remaining(want)
             channel = self._socket = adopt(want.address.sockaddr())
             self._look = None if isinstance(channel, ByteStream) else looker(channel)
+            self._exact = in_c(channel)
             user = peer_user(channel) if want.peer_user else None
             sink = channel.sink if isinstance(channel, ByteStream) else None
             return Opened(peer(channel), own(channel), user, *shown(sink))
@@ -201,6 +206,7 @@ class BlockingPump:
             raise
         self._socket = channel
         self._look = looker(channel)
+        self._exact = in_c(channel)
         return Opened(peer(channel), own(channel), user)
 
     def _start_tls(self, want: StartTLS) -> Secured:
@@ -214,11 +220,11 @@ class BlockingPump:
             except OSError:
                 # The alert is a courtesy; its own failure must not hide ours.
                 with contextlib.suppress(OSError):
-                    self._queue(engine.drain())
+                    self._outgoing.put(engine.drain())
                     self._flush(want)
                 raise
             try:
-                self._queue(engine.drain())
+                self._outgoing.put(engine.drain())
                 self._flush(want)
                 if done:
                     break
@@ -242,7 +248,8 @@ class BlockingPump:
 
     def _exchange(self, want: Exchange) -> bytes | None:
         inbox = self._inbox
-        if want.data or self._unsent:
+        inbox.last = None  # whoever asks for more has it
+        if want.data or self.unsent:
             self._send(want.data, want)
         if want.at_once:
             self._receive_waiting()
@@ -307,50 +314,61 @@ class BlockingPump:
         """Say something on a silent channel, and return what comes, b"" at the end; no dialogue.
 
         What came before a question is not its answer: if there is anything, nothing is said, and
-        None returned, as while a trace is written. `asked` is True while something may be on
-        its way. The same promises as with `run`, in the fewest steps: waiting is done in `poll`
-        alone, and what arrives in more than one piece is gathered in the inbox.
+        None returned, as while a trace is written. The same promises as with `run`, in the fewest
+        steps: waiting is done in `poll` alone, and what arrives in more than one piece is gathered
+        in the inbox. Whoever is interrupted asks `unsay` whether it is on its way; whoever has
+        taken in the answer sets `asked` to False.
 
         Raises:
             OSError: what the network said.
         """
-        inbox, look = self._inbox, self._look
-        if look is None or inbox.size or inbox.ended or inbox.failed is not None:
+        inbox, look, outgoing = self._inbox, self._look, self._outgoing
+        inbox.last = None
+        if look is None or inbox.pieces or inbox.ended or inbox.failed is not None:
             return None
-        if self.trace is not None or self._unsent or not self._sure or look(0):
+        if self.trace is not None or self.unsent or not self._sure or look(0):
             return None
-        self.asked = True
-        if self._engine is None and len(data) <= _AT_ONCE:
+        if self._engine is None and self._exact and len(data) <= _AT_ONCE:
+            channel = self._socket
+            sent: list[int] = []
+            outgoing.queue = (data, sent, outgoing.queue[2] + 1)
+            self.asked = True
             try:
-                self._sure = False
-                sent = self._socket.send(data)
-                self._sure = True
+                sent.extend(map(channel.send, (data,)))
             except OSError:
-                self._sure, sent = True, 0  # `_send` makes of it what is to be made
-            if sent < len(data):
-                self._send(data[sent:], _PATIENT)
-            else:
+                pass  # `_send` makes of it what is to be made
+            if sent and sent[0] == len(data):
                 look()
+                pieces = inbox.pieces
                 try:
-                    self._sure = False
-                    heard: bytes = self._socket.recv(CHUNK)
-                    if looks_ready(heard):
-                        # Counted first: an interrupt that loses it shows in the count.
-                        inbox.handed += len(heard)
-                        self._sure = True
-                        self.asked = False
-                        return heard
-                    if heard:
-                        inbox.put(heard)
-                    else:
-                        inbox.ended = True
-                    self._sure = True
+                    pieces.extend(map(channel.recv, _CHUNKS))
                 except OSError:
-                    self._sure = True  # nothing was taken
+                    pass  # nothing was taken
+                else:
+                    heard = pieces[0]
+                    if looks_ready(heard):
+                        # As in `Gathering.take`.
+                        inbox.last = pieces
+                        inbox.handed += len(heard)
+                        inbox.pieces = []
+                        return heard
+                    if not heard:
+                        inbox.ended = True
+                        pieces.pop()
             data = b""
-        found = self._exchange(Exchange(data))
-        self.asked = False
-        return found
+        else:
+            outgoing.drop()
+            self.asked = True
+        return self._exchange(Exchange(data))
+
+    def unsay(self) -> bool:
+        """Take back what `ask` was to say, if nothing of it went out; return whether it did."""
+        asked, self.asked = self.asked, False
+        data, sent, _ = self._outgoing.queue
+        if asked and (any(sent) or (bool(data) and self._engine is not None)):
+            return True
+        self._outgoing.drop()
+        return False
 
     # -- the socket -------------------------------------------------------------------------
 
@@ -359,11 +377,12 @@ class BlockingPump:
         if self._socket is None:
             raise BrokenPipeError("the channel is closed")
         try:
-            self._sure = False
             if self._engine is not None and data:
+                self._sure = False
                 self._engine.write(data)
                 data = self._engine.drain()
-            self._queue(data)
+            if data:
+                self._outgoing.put(data)
             self._sure = True
             self._flush(want, reading=True)
         except OSError as error:
@@ -376,17 +395,13 @@ class BlockingPump:
         finally:
             self._check_sure()
 
-    def _queue(self, data: bytes) -> None:
-        self._unsent = bytes(self._unsent) + data if self._unsent else data
-
     def _flush(self, want: Want, *, reading: bool = False) -> None:
-        """Send what is queued; what is out is off the queue at every moment of the way."""
-        while self._unsent:
-            view = memoryview(self._unsent)
+        """Send what is queued."""
+        outgoing, done = self._outgoing, False
+        while not done:
             try:
-                self._sure = False
-                sent = self._socket.send(view[:_PIECE])
-                self._unsent = view[sent:] if sent < len(view) else b""
+                self._sure = self._exact
+                done = outgoing.send(self._socket.send)
                 self._sure = True
             except (BlockingIOError, InterruptedError):
                 self._sure = True
@@ -395,7 +410,7 @@ class BlockingPump:
                     self._receive()
                     if self._inbox.ended or self._inbox.failed is not None:
                         # Nobody takes the rest; what the peer said explains it.
-                        self._unsent = b""
+                        outgoing.drop()
 
     def _check_sure(self) -> None:
         """Drop the channel if an interrupt came where nobody can tell how much went by."""
@@ -417,14 +432,15 @@ class BlockingPump:
             inbox.ended = True
             return
         try:
-            self._sure = False
-            data = self._socket.recv(CHUNK)
             if self._engine is not None:
-                self._decrypt(data)
-            elif data:
-                inbox.put(data)
+                self._sure = False
+                self._decrypt(self._socket.recv(CHUNK))
             else:
-                inbox.ended = True
+                self._sure = self._exact
+                inbox.pieces.extend(map(self._socket.recv, _CHUNKS))
+                if not inbox.pieces[-1]:
+                    inbox.ended = True
+                    inbox.pieces.pop()
             self._sure = True
         except (BlockingIOError, InterruptedError):
             self._sure = True  # not readable after all
@@ -450,7 +466,7 @@ class BlockingPump:
             reply = engine.drain()
             if reply:
                 # A key update's answer or an alert: it goes out before whatever is said next.
-                self._queue(reply)
+                self._outgoing.put(reply)
 
     def _wait(self, want: Want, *, reading: bool, writing: bool = False) -> bool:
         """Wait until the channel is ready, within the limits; return whether it is readable."""
@@ -488,7 +504,7 @@ class BlockingPump:
         channel, self._socket = self._socket, None
         engine, self._engine = self._engine, None
         self._inbox = Gathering()
-        self._unsent = b""
+        self._outgoing.drop()
         self._polls = {}
         self._look = None
         self._sure = True
@@ -522,10 +538,32 @@ class BlockingPump:
         """How many bytes of this channel were handed out."""
         return self._inbox.handed
 
+    def put_back(self, size: int) -> bool:
+        """Take back what was handed out last, if it was so many bytes; return whether it was.
+
+        Whoever was interrupted before it had them hears them again.
+        """
+        return self._inbox.put_back(size)
+
+    @property
+    def said(self) -> int:
+        """How often something was taken to be sent."""
+        return self._outgoing.queue[2]
+
+    def unsaid(self, said: int) -> bool:
+        """Tell whether nothing has gone out since it was `said`; what is queued is forgotten."""
+        data, sent, number = self._outgoing.queue
+        if data and number == said + 1 and not any(sent) and self._engine is None:
+            self._outgoing.queue = (b"", [], said)
+        elif number != said:
+            return False
+        return True
+
     @property
     def unsent(self) -> bool:
         """Something that was to be written has not gone out yet."""
-        return bool(self._unsent)
+        data, sent, _ = self._outgoing.queue
+        return sum(sent) != len(data)
 
     def forget(self) -> None:
         """Let the channel go without a byte: in a forked child it belongs to the parent."""

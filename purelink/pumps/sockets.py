@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import select
 import socket
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "glance",
     "host_bytes",
+    "in_c",
     "looker",
     "make_socket",
     "own",
@@ -65,6 +67,13 @@ def readable(channels: list[Any], seconds: float | None) -> list[int]:
         poll.register(number, select.POLLIN)
     ready = poll.poll(None if seconds is None else int(seconds * 1000 + 0.999))
     return [places[number] for number, _ in ready]
+
+
+def in_c(channel: Any) -> bool:
+    """Tell whether a socket's `send` and `recv` are C: an interrupt comes before or after them."""
+    return type(channel) is socket.socket and all(
+        isinstance(method, BuiltinMethodType) for method in (channel.send, channel.recv)
+    )
 
 
 def looker(channel: Any) -> Callable[..., list[Any]] | None:

@@ -62,7 +62,8 @@ class Hearing:
         notices: Diagnostics not delivered yet. notifications: not delivered yet.
         missing: bytes needed to complete the message under way; 0: not known.
         left_over: what was received last ended inside a message, or in what may be last words.
-        received: how many bytes were taken in.
+        received: how many bytes were taken in; torn: an interrupt came in the middle of that, where
+            nobody can tell.
         fatal: the last FATAL or PANIC error, or the WARNING that announced the end.
         dying: the server said FATAL or PANIC: the end is all that may still come;
             farewell: how long it is waited for.
@@ -92,6 +93,8 @@ class Hearing:
         self.missing = 0
         self.left_over = False
         self.received = 0
+        self.torn = False
+        self._position: int | None = None
         self.fatal: Diagnostics | None = None
         self.dying = False
         self.replication = False

@@ -204,7 +204,14 @@ def _command_complete(buffer: bytes, position: int, end: int) -> bytes | None:
 
 def _go_on(session: Session, run: Run, buffer: bytes, position: int, end: int) -> int:
     """Take what a run takes; what it leaves, but for notices and the like, goes step by step."""
-    position = run.take(buffer, position, end, session.encoding)
+    start, before = position, len(run.taken)
+    session._position = None  # noqa: SLF001
+    try:
+        position = run.take(buffer, position, end, session.encoding)
+    except BaseException:
+        del run.taken[before:]
+        session._position = start  # noqa: SLF001
+        raise
     left = len(run.units) - len(run.taken)
     if not left:
         session._advance()  # noqa: SLF001
@@ -258,6 +265,7 @@ def _repeats(session: Session, answer: Tally, buffer: bytes, position: int, end:
     queue, unit, count = session._queue, answer.unit, 0  # noqa: SLF001
     size = len(unit)
     assert answer.last_tag is not None
+    session._position = None  # noqa: SLF001
     while (
         len(queue) > 1
         and queue[0][1] is answer

@@ -182,6 +182,7 @@ class Session(Hearing):
         self.state = legality.RESYNC
 
     def _advance(self) -> None:
+        self._position = None
         before = self._answer
         if self._queue:
             self.state, self._answer = self._queue.popleft()
@@ -225,30 +226,69 @@ class Session(Hearing):
         """
         if not data:
             raise self.lost()
+        self._take(data)
+
+    def resume(self) -> None:
+        """Go on where an interrupt came: whole messages may have been left.
+
+        Raises: as `receive`.
+        """
+        if self._buffer or self._large is not None:
+            self._take(b"")
+
+    def _take(self, data: bytes) -> None:
+        buffer, received = b"", self.received + len(data)
+        large, missing = self._large, self.missing
+        gathered = 0 if large is None else large.tell()
+        # None: in the middle of a message
+        self._position = None
+        self.torn = True
         try:
-            if self._large is not None:
-                self._large.write(data)
-                self.missing -= len(data)
+            if large is not None:
+                large.write(data)
+                self.missing = missing - len(data)
                 if self.missing > 0:
-                    self.received += len(data)
+                    self.received = received
+                    self.torn = False
                     return
                 # what BytesIO holds, not a copy of it
-                buffer, self._large = self._large.getvalue(), None
+                buffer = large.getvalue()
             else:
                 buffer = self._buffer + data if self._buffer else data
-            position = self._parse(buffer)
-            self._keep(buffer, position)
-            self.left_over = bool(self._buffer or self.missing) or self.fatal is not None
-            self.received += len(data)
+            self._position = 0
+            self._parse(buffer)
+            self._taken(buffer, received)
         except MemoryError as error:
             raise self.exhausted() from error
-        except BaseException as error:
-            # A violation; or an interrupt in the middle: nobody knows which byte comes next.
+        except Exception as error:
             self.end(error)
             raise
+        except BaseException as error:
+            if self._position is not None:
+                self.missing = 0
+                self._taken(buffer, received)
+            elif large is not None and large is self._large:
+                # Written, or not: if not, it is handed in once more.
+                written = large.tell() - gathered
+                self.missing, self.received = missing - written, received - len(data) + written
+                self.torn = False
+            else:
+                # Interrupted in the middle: nobody knows which byte comes next.
+                self.end(error)
+            raise
+
+    def _taken(self, buffer: bytes, received: int) -> None:
+        """Note that what was received is taken in, up to `_position`; once more does no harm."""
+        position = self._position
+        assert position is not None
+        self._keep(buffer, position)
+        self.left_over = bool(self._buffer or self.missing) or self.fatal is not None
+        self.received = received
+        self.torn = False
 
     def _keep(self, buffer: bytes, position: int) -> None:
         """Keep what is left for the next time; of a large message, where the rest fits in."""
+        self._large = None
         if position == len(buffer):
             self._buffer = b""
         elif self.missing < _LARGE:
@@ -284,10 +324,13 @@ class Session(Hearing):
         self.receive(data)
         self.state = asked
 
-    def _parse(self, buffer: bytes) -> int:
+    def _parse(self, buffer: bytes) -> None:
+        # Where an interrupt finds `_position` a number, the session stands before the message that
+        # begins there. What is in the answers may then come twice, but nobody reads them any more.
         position, end = 0, len(buffer)
         self.missing = 0
         while position < end:
+            self._position = position
             if buffer[position] == codes.DATA_ROW and self._decoder is not None:
                 after = self._rows(buffer, position, end)
                 if after != position:
@@ -309,8 +352,8 @@ class Session(Hearing):
             position = found.stop
             if self.state is legality.CLOSED:
                 # The server's last words; nothing behind them counts.
-                return end
-        return position
+                position = end
+        self._position = position
 
     def _admit(self, tag: int) -> None:
         if self.state is legality.CLOSED:
@@ -360,6 +403,8 @@ class Session(Hearing):
             # With a row description the rows were decoded where they stand (`_rows`).
             raise self._unexpected(tag)
         HEARD[tag](self, body)
+        # From the first step of state to where the next message begins.
+        self._position = None
         self._follow(following)
 
     def _follow(self, following: str) -> None:
