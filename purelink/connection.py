@@ -212,21 +212,24 @@ class Connection(CursorMethods[Row]):
         timeout = self._patience if timeout is None else timeout
         limit = limit_of(timeout)
         me = get_ident()
-        if self._owner == me:
+        if self._owner == me and self._lock.locked():
             dialogue.close()
             raise LocalProtocolError("another command is already in progress")
         with self._lock:
             self._talk.admit(holder)
             try:
                 self._owner = me
+                self._rejoin()
                 return self._told(dialogue, limit, timeout)
             finally:
                 self._owner = None
 
     def _told(self, dialogue: Dialogue[T], limit: Limit | None, timeout: float | None = None) -> T:
         """Run a conversation of whoever has the lock."""
-        said = self._pump.said if self._talk.session.idle else -1
+        said = -1
         try:
+            if self._talk.session.idle:
+                said = self._pump.said
             return self._pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
         except LimitExpired:
             self._recover()
@@ -248,7 +251,11 @@ class Connection(CursorMethods[Row]):
         A statement that was run before goes the short way (`conversation.short`).
         """
         me = get_ident()
-        if self._owner == me or forks() != self._forks or self._patience is not None:
+        if (
+            (self._owner == me and self._lock.locked())
+            or forks() != self._forks
+            or self._patience is not None
+        ):
             # which says what is wrong, or bears a time
             return self.run(self._talk.query(sql, parameters))
         with self._lock:
@@ -258,9 +265,13 @@ class Connection(CursorMethods[Row]):
             try:
                 self._owner = me
                 short, pump = self._talk.short, self._pump
+                heard = None
                 try:
                     question = short.question(sql, parameters)
-                    heard = None if question is None else pump.ask(question)
+                    if question is None:
+                        self._rejoin()
+                    else:
+                        heard = pump.ask(question)
                     if heard:
                         result = short.answer(heard)
                         if result is not None:
@@ -272,6 +283,12 @@ class Connection(CursorMethods[Row]):
                 return self._told(rest, None)
             finally:
                 self._owner = None
+
+    def _rejoin(self) -> None:
+        """Recover from what nobody is at any more: an interrupt came just outside our reach."""
+        session = self._talk.session
+        if not session.idle and not session.closed and self._talk.holder is None:
+            self._recover()
 
     def _recover(self) -> None:
         """Bring the connection back into step, or close it; interrupted in that, close it."""

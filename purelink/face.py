@@ -239,18 +239,15 @@ class Face:
     def _log_end(self) -> None:
         """Log that the connection is over, if it is, and why; once."""
         if self.closed and not self._told_end:
-            self._told_end = True
-            failure = self._talk.session.failure
+            self._told_end, failure = True, self._talk.session.failure
             text = f"{self!r}" if failure is None else f"{self!r}: {failure}"
             log("debug" if failure is None else "info", text)
 
     def _check_count(self) -> None:
         """See to what an interrupt lost between pump and session: it is put back, or all ends."""
-        session, pump = self._talk.session, self._pump
-        if session.closed:
-            return
-        lost = pump.handed - session.received - self._before
-        if session.torn or (lost and not pump.put_back(lost)):
+        session = self._talk.session
+        lost = self._pump.handed - session.received - self._before
+        if not session.closed and (session.torn or (lost and not self._pump.put_back(lost))):
             session.end()
 
     def _check_process(self) -> None:

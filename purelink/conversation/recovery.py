@@ -77,8 +77,8 @@ def _resume(talk: Talk, cancelling: bool) -> Dialogue[None]:
         session.withdraw()
     # What has come already needs no cancel, which might hit the next statement.
     session.resume()
-    while not session.idle and (yield from dialogues.peek(session, talk.deliver)):
-        pass
+    if not session.idle:
+        yield from dialogues.peek(session, talk.deliver)
     if session.idle:
         return
     if session.state not in (legality.COPY_IN, legality.COPY_BOTH) and cancelling:

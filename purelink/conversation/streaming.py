@@ -160,7 +160,6 @@ class Streaming:
         # Behind the last row there may still be an error: of the commit, of a deferred check.
         late = first_error(session.answers) if ahead is None or not ahead.suspended else None
         session.answers.clear()
-        talk.undoing = False
         batch = Batch()
         if ahead is not None and ahead.suspended:
             batch.close(None, b"P", b"")
@@ -172,7 +171,7 @@ class Streaming:
             yield from dialogues.until_idle(session, talk.deliver, data=data)
             late = late or first_error(session.answers)
             session.answers.clear()
-        talk.holder = None
+        talk.undoing, talk.holder = False, None
         if late is not None:
             raise late
 

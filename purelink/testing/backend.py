@@ -142,9 +142,9 @@ class Backend:
             peer = Peer(channel, len(self.peers), self._released)
             self.peers.append(peer)
             thread = threading.Thread(target=self._play, args=(peer,), daemon=True)
-            # In this order: who waits for the threads may only meet those that run.
-            thread.start()
+            # In this order: whoever waits for the threads knows of all that have begun.
             self._threads.append(thread)
+            thread.start()
 
     def _play(self, peer: Peer) -> None:
         script = self.scripts[peer.number] if peer.number < len(self.scripts) else ()
@@ -164,6 +164,8 @@ class Backend:
         """
         deadline = time.monotonic() + PATIENCE
         for thread in self._threads[1:]:
+            while thread.ident is None and time.monotonic() < deadline:
+                time.sleep(0.001)  # about to be started
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 raise AssertionError("a script has not ended: the client still holds it up")

@@ -262,24 +262,31 @@ def _bound(session: Session, buffer: bytes, position: int, end: int) -> int:
 
 
 def _repeats(session: Session, answer: Tally, buffer: bytes, position: int, end: int) -> int:
-    queue, unit, count = session._queue, answer.unit, 0  # noqa: SLF001
-    size = len(unit)
+    queue, unit, start = session._queue, answer.unit, position  # noqa: SLF001
+    size, before = len(unit), len(queue)
     assert answer.last_tag is not None
     session._position = None  # noqa: SLF001
-    while (
-        len(queue) > 1
-        and queue[0][1] is answer
-        and queue[1][1] is answer
-        and queue[0][0] is legality.EXECUTE
-        and queue[1][0] is legality.BIND
-        and end - position >= size
-        and buffer.startswith(unit, position)
-    ):
-        queue.popleft()
-        queue.popleft()
-        position += size
-        count += 1
-    answer.tags[answer.last_tag] += count
+    try:
+        while (
+            len(queue) > 1
+            and queue[0][1] is answer
+            and queue[1][1] is answer
+            and queue[0][0] is legality.EXECUTE
+            and queue[1][0] is legality.BIND
+            and end - position >= size
+            and buffer.startswith(unit, position)
+        ):
+            queue.popleft()
+            queue.popleft()
+            position += size
+        answer.tags[answer.last_tag] += (position - start) // size
+    except BaseException:
+        # Interrupted: as if nothing had been taken.
+        for number in reversed(range(before - len(queue))):
+            state = legality.BIND if number % 2 else legality.EXECUTE
+            queue.appendleft((state, answer))
+        session._position = start  # noqa: SLF001
+        raise
     return position
 
 

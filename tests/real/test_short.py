@@ -229,5 +229,5 @@ def test_interrupted_at_many_moments(door: Door) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    # How many end depends on where the machine's speed lets the moments fall; not all do.
-    assert ended < 400
+    # How many end depends on where the machine's speed lets the moments fall: hardly any.
+    assert ended < 40

@@ -22,8 +22,7 @@ LONG = {
     "purelink/wire/backend.py": "all messages of one side on one page: the catalogue is looked up",
     "purelink/wire/frontend.py": "the same",
     "purelink/connection.py": "the blocking face on one page; its docstrings are the reference",
-    "purelink/pumps/asynchronous.py": "the same as the next, word for word where it can be",
-    "purelink/pumps/blocking.py": "one class whose methods are the wants; all else has moved out",
+    "purelink/pumps/asynchronous.py": "one class, its methods the wants; all else has moved out",
 }
 
 

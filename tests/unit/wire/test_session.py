@@ -410,12 +410,44 @@ def test_check_102_copies_in_a_simple_query() -> None:
     assert [answer.command_tag for answer in session.answers] == ["COPY 2", "COPY 1", "SELECT 1"]
 
 
-def test_an_interrupt_in_the_middle_ends_the_session() -> None:
-    def interrupted(_columns: Any) -> Any:
+class Interrupting:
+    """A decoder that is interrupted the first time, having taken a row or not."""
+
+    def __init__(self, columns: tuple[Any, ...], *, rows_too: bool) -> None:
+        self.inner = raw_row_decoder(columns)
+        self.times = 0
+        self.rows_too = rows_too
+
+    def decode(self, buffer: bytes, start: int, end: int, found: list[Any]) -> int:
+        self.times += 1
+        if self.times == 1:
+            if self.rows_too:
+                found.append(("half",))
+            raise KeyboardInterrupt
+        return self.inner.decode(buffer, start, end, found)
+
+
+@pytest.mark.parametrize("rows_too", [False, True])
+def test_an_interrupt_between_messages_loses_no_byte(rows_too: bool) -> None:
+    session = idle()
+    session.ask_simple(lambda columns: Interrupting(columns, rows_too=rows_too))
+    data = result(b"x") + READY
+    with pytest.raises(KeyboardInterrupt):
+        session.receive(data)
+    assert (session.closed, session.idle, session.torn) == (False, False, False)
+    assert session.received == len(data)
+    session.resume()
+    assert session.idle
+    assert session.transaction_status == "I"
+
+
+def test_an_interrupt_in_the_middle_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = simple()
+
+    def interrupted(_self: Any, _following: str) -> None:
         raise KeyboardInterrupt
 
-    session = idle()
-    session.ask_simple(interrupted)
+    monkeypatch.setattr(Session, "_follow", interrupted)
     with pytest.raises(KeyboardInterrupt):
         session.receive(rows())
     assert session.closed
