@@ -16,6 +16,7 @@ from ..values.parameters import encode_parameters
 from ..wire import dialogues
 from ..wire.dialogues import Batch
 from ..wire.session import Answer
+from ..wire.wants import Exchange
 from .outcomes import first_error
 from .sources import CHUNK
 
@@ -135,7 +136,15 @@ class Streaming:
         after = self._ahead = Answer(before.columns, before.decoder)
         batch = Batch().execute(after, limit=self._chunk).sync()
         data = dialogues.ask(session, batch, self._talk.decoder_for)
-        yield from dialogues.push(session, self._talk.deliver, data=data)
+        if session.unsettled:
+            yield from dialogues.settle(session)
+        try:
+            # Nothing is waited for, not even for others' turn: it is a few bytes, and rows are due.
+            heard = yield Exchange(data, at_once=True)
+        except (OSError, MemoryError) as error:
+            raise dialogues.failure(session, error) from error
+        if heard is not None:
+            yield from dialogues.hear(session, heard, self._talk.deliver)
 
     def _await(self, answer: Answer, data: bytes = b"") -> Dialogue[None]:
         """Read until the answer is whole; if it is an error, end the stream and raise it."""
