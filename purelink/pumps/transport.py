@@ -24,6 +24,8 @@ __all__ = ["Wire"]
 _HIGH = 1 << 20
 #: One receive's size at first: thousands of connections that ask for little hold little.
 _SMALL = 8192
+#: One receive's size while a large value comes: the fewer turns of the loop the better.
+_ROOMY = 262144
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -79,7 +81,12 @@ class Wire(asyncio.BufferedProtocol):
                 self.tell()
         else:
             self.data_received(block[:nbytes])
-        if nbytes == len(block) and nbytes < CHUNK:
+        size = len(block)
+        if nbytes == size:
+            roomy = want is not None and want.need >= CHUNK
+            if size < CHUNK or (roomy and size == CHUNK):
+                self._block = memoryview(bytearray(_ROOMY if roomy else CHUNK))
+        elif size > CHUNK and (want is None or not want.need):
             self._block = memoryview(bytearray(CHUNK))
 
     def data_received(self, data: bytes | memoryview) -> None:
