@@ -28,7 +28,7 @@ from ..wire.wants import (
     Want,
     Watch,
 )
-from .channel import CHUNK, LINGER, addresses, looks_ready
+from .channel import CHUNK, LINGER, addresses
 from .line import CHUNKS, Line
 from .sockets import (
     host_bytes,
@@ -57,6 +57,8 @@ T = TypeVar("T")
 
 #: What an idle channel takes in one piece, as a rule.
 _AT_ONCE = 16384
+_READY = b"Z\0\0\0\5"
+_PATIENT = Exchange(b"")
 
 
 class BlockingPump(Line):
@@ -74,6 +76,8 @@ class BlockingPump(Line):
         super().__init__(stream)
         self._given = stream is not None
         self.asked = False
+        #: what the `send` of `ask` took, nothing yet or all; None: the queue tells
+        self._sent: list[int] | None = None
         self.trace: Trace | None = None
 
     # -- running ----------------------------------------------------------------------------
@@ -268,16 +272,19 @@ class BlockingPump(Line):
         Raises:
             OSError: what the network said.
         """
-        inbox, look, outgoing = self._inbox, self._look, self._outgoing
-        inbox.last = None
+        inbox, look = self._inbox, self._look
         if look is None or inbox.pieces or inbox.ended or inbox.failed is not None:
             return None
-        if self.trace is not None or self.unsent or not self._sure or look(0):
+        outgoing = self._outgoing
+        if self.trace is not None or (outgoing.queue[0] and self.unsent):
             return None
+        if not self._sure or look(0):
+            return None
+        inbox.last = None
         if self._engine is None and self._exact and len(data) <= _AT_ONCE:
             channel = self._socket
             sent: list[int] = []
-            outgoing.queue = (data, sent, outgoing.queue[2] + 1)
+            self._sent = sent
             self.asked = True
             try:
                 sent.extend(map(channel.send, (data,)))
@@ -292,7 +299,7 @@ class BlockingPump(Line):
                     pass  # nothing was taken
                 else:
                     heard = pieces[0]
-                    if looks_ready(heard):
+                    if heard[-6:-1] == _READY:
                         # As in `Gathering.take`.
                         inbox.last = pieces
                         inbox.handed += len(heard)
@@ -301,17 +308,19 @@ class BlockingPump(Line):
                     if not heard:
                         inbox.ended = True
                         pieces.pop()
-            data = b""
-        else:
-            outgoing.drop()
-            self.asked = True
+                return self._exchange(_PATIENT)
+            if sent:
+                return self._exchange(Exchange(data[sent[0] :]))
+        outgoing.drop()
+        self._sent = None
+        self.asked = True
         return self._exchange(Exchange(data))
 
     def unsay(self) -> bool:
         """Take back what `ask` was to say, if nothing of it went out; return whether it did."""
         asked, self.asked = self.asked, False
-        data, sent, _ = self._outgoing.queue
-        if asked and (any(sent) or (bool(data) and self._engine is not None)):
+        sent = self._sent
+        if asked and (any(sent) if sent is not None else self._outgoing.queue[0]):
             return True
         self._outgoing.drop()
         return False
