@@ -32,7 +32,7 @@ __all__ = [
 #: PostgreSQL's own bound of a row's columns
 MAX_FIELDS = 1664
 
-_FIELD = re.compile(r'"((?:[^"\\]|""|\\.)*)"|([^\s"\\(),]*)', re.DOTALL)
+_FIELD = re.compile(r'"((?:[^"\\]|""|\\.)*)"(?!")|([^\s"\\(),]*)', re.DOTALL)
 _ESCAPED = re.compile(r'\\(.)|"(")', re.DOTALL)
 
 

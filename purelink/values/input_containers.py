@@ -216,12 +216,13 @@ def vector_in(element: Callable[[str], object]) -> Callable[[str], list[Any]]:
     return read
 
 
-_QUOTED = r'"(?:[^"\\]|""|\\.)*"'
+# No closing quote has another behind it: so there is one way only to read a text.
+_QUOTED = r'"[^"\\]*(?:(?:""|\\.)[^"\\]*)*"(?!")'
 _SIDE = rf'(?:{_QUOTED}|\\.|[^",\\()\[\]])*'
 _BOUNDED = re.compile(
     rf"\s*(?:(?P<empty>empty)|([\[(])({_SIDE}),({_SIDE})([\])]))\s*", re.DOTALL | re.IGNORECASE
 )
-_PIECE = re.compile(r'"((?:[^"\\]|""|\\.)*)"|\\(.)|([^"\\]+)', re.DOTALL)
+_PIECE = re.compile(r'"([^"\\]*(?:(?:""|\\.)[^"\\]*)*)"(?!")|\\(.)|([^"\\]+)', re.DOTALL)
 
 
 def _bound(written: str, element: Callable[[str], object]) -> object | None:

@@ -92,8 +92,8 @@ def integer_in(oid: int) -> Callable[[str], int]:
 
 
 _FLOAT = re.compile(
-    r"\s*([+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-    r"|0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)(?:[pP][+-]?\d+)?"
+    r"\s*([+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+    r"|0[xX](?:[0-9a-fA-F]+(?:\.[0-9a-fA-F]*)?|\.[0-9a-fA-F]+)(?:[pP][+-]?\d+)?"
     r"|(nan)|(inf(?:inity)?)))\s*",
     re.ASCII | re.IGNORECASE,
 )
@@ -140,8 +140,9 @@ def float_in(oid: int) -> Callable[[str], float]:
     return read
 
 
+# The look ahead keeps blanks from being parted between the two ends in every way there is.
 _NUMERIC = re.compile(
-    r"\s*([+-]?)(?:((?:\d(?:_?\d)*)?)(?:\.((?:\d(?:_?\d)*)?))?(?:[eE]([+-]?\d(?:_?\d)*))?"
+    r"\s*(?!\s)([+-]?)(?:((?:\d(?:_?\d)*)?)(?:\.((?:\d(?:_?\d)*)?))?(?:[eE]([+-]?\d(?:_?\d)*))?"
     r"|0[xX]((?:_?[0-9a-fA-F])+)|0[oO]((?:_?[0-7])+)|0[bB]((?:_?[01])+))\s*",
     re.ASCII,
 )

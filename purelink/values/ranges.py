@@ -131,7 +131,7 @@ class Multirange(list):  # type: ignore[type-arg]  # of Range
     one_value = True
 
 
-_BOUND = r'(?:"((?:[^"\\]|""|\\.)*)"|([^\s",()\[\]\\]*))'
+_BOUND = r'(?:"((?:[^"\\]|""|\\.)*)"(?!")|([^\s",()\[\]\\]*))'
 _RANGE = re.compile(rf"([\[(]){_BOUND},{_BOUND}([\])])", re.DOTALL)
 _ESCAPED = re.compile(r'\\(.)|"(")', re.DOTALL)
 
