@@ -86,6 +86,12 @@ class AsyncPurelink(AsyncDriver):
     async def another(self) -> Any:
         return await self.connect_(self.dsn, autocommit=True)
 
+    async def connect_cold(self, size: int) -> Any:
+        for _ in range(size):
+            opened = await self.connect_(self.dsn, autocommit=True, keep_scram_keys=False)
+            await opened.close()
+        return size
+
     async def ask(self, connection: Any) -> Any:
         return (await connection.query("SELECT 1")).rows
 
@@ -139,7 +145,7 @@ class AsyncPsycopg(AsyncDriver):
 
     lacks = (
         "select1", "by_key", "nums", "mixed", "docs", "text", "executemany", "copy_in",
-        "copy_out", "pipeline", "stream", "connect",
+        "copy_out", "pipeline", "stream", "connect", "connect_cold",
     )  # fmt: skip
 
     def open(self) -> None:

@@ -103,6 +103,14 @@ class Driver:
         method: Callable[[int], Any] = getattr(self, workload)
         return method(size)
 
+    def connect(self, size: int) -> Any:
+        """Connect and close so many times."""
+        raise NotImplementedError
+
+    def connect_cold(self, size: int) -> Any:
+        """Do as `connect`; who remembers something of a login forgets it."""
+        return self.connect(size)
+
     def script(self, sql: str) -> None:
         """Run a command."""
         raise NotImplementedError
@@ -164,6 +172,11 @@ class Purelink(Driver):
     def connect(self, size: int) -> Any:
         for _ in range(size):
             self.connect_(self.dsn, autocommit=True).close()
+        return size
+
+    def connect_cold(self, size: int) -> Any:
+        for _ in range(size):
+            self.connect_(self.dsn, autocommit=True, keep_scram_keys=False).close()
         return size
 
 

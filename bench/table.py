@@ -39,7 +39,7 @@ OURS, ASYNC = "purelink", "purelink-async"
 #: Debian's, with PGO, as others of the kind are; then pyenv's
 INTERPRETERS = ["/usr/bin/python3", "3.12", "3.13", "pypy3"]
 #: those that are compared there; a driver without a wheel is left out
-THERE = [OURS, ASYNC, "psycopg-c", "psycopg-py", "asyncpg", "pg8000"]
+THERE = [OURS, ASYNC, "psycopg-c", "asyncpg", "pg8000"]
 #: rounds of the first place, of the others, under other interpreters; all of them with --quick
 ROUNDS, QUICK_ROUNDS = (5, 3, 3), 1
 

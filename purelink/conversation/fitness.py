@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import ConnectionLost, RemoteProtocolError
-from ..values.rows import text_row_decoder
 from ..wire.dialogues import simple_query, until_idle
 from .spelling import spell_error
 
@@ -91,6 +90,8 @@ class _Reply:
 
 
 def _ask(session: Session, sql: str) -> Dialogue[_Reply]:
+    from ..values.rows import text_row_decoder
+
     data = simple_query(session, sql.encode(), text_row_decoder)
     try:
         yield from until_idle(session, data=data)

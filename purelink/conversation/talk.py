@@ -14,7 +14,6 @@ from ..errors import (
     Diagnostics,
     LocalProtocolError,
 )
-from ..values.bulk import best_formats, row_decoder
 from ..values.styles import Styles
 from ..values.text import fresh_registry
 from ..wire import dialogues
@@ -166,6 +165,8 @@ class Talk:
         if self._read_under is None:
             styled = any(column.type_oid in STYLED for column in columns)
             self._read_under = self._written_under(styled=styled)
+        from ..values.bulk import row_decoder
+
         return row_decoder(
             columns,
             encoding=session.encoding,
@@ -176,6 +177,8 @@ class Talk:
 
     def formats_for(self, columns: tuple[Column, ...]) -> tuple[int, ...]:
         """Return the result formats to ask for, as Bind takes them: () for text."""
+        from ..values.bulk import best_formats
+
         best = best_formats(columns, self.registry)
         return (1,) if best and all(best) else ()
 
