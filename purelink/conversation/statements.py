@@ -49,7 +49,7 @@ _NUMBERS = count(1)
 #: What is never prepared: the columns are another cursor's, another statement's, each time, and for
 #: these the server does not guard them.
 _SHIFTY = re.compile(
-    r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(?:fetch|execute)\b", re.IGNORECASE | re.DOTALL
+    r"(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*(?:fetch|execute)\b", re.IGNORECASE
 )
 #: What a statement says that takes prepared statements away with it.
 _FORGETFUL = frozenset({"DEALLOCATE", "DEALLOCATE ALL", "DISCARD ALL"})

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from fuzz.values import TYPES
+from purelink.conversation.statements import _SHIFTY
 from purelink.errors import DatabaseError
 from purelink.values.input import input_function
 from purelink.values.styles import DEFAULT_STYLES
@@ -56,3 +57,11 @@ def test_quoted_bounds(text: str, value: tuple[int, int, str] | None) -> None:
         return
     assert value is not None
     assert (found.lower, found.upper, found.bounds) == value  # type: ignore[attr-defined]
+
+
+def test_comments_before_a_statement() -> None:
+    before = time.process_time()
+    for text in ("/* */" * 20_000, "/*" * 20_000, "-- a\n" * 20_000, "/* * */ /" * 10_000):
+        assert _SHIFTY.match(text + "select 1") is None
+    assert _SHIFTY.match("/* a * b */ -- c\n/**/ FETCH 1 FROM c") is not None
+    assert time.process_time() - before < 1
