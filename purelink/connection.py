@@ -155,6 +155,8 @@ class Connection(CursorMethods[Row]):
         )
         self._lock = Lock()
         self._owner: int | None = None
+        #: a call is under way, or an interrupt ended one outside our reach
+        self._amid = False
 
     @classmethod
     def open(
@@ -219,7 +221,8 @@ class Connection(CursorMethods[Row]):
             self._talk.admit(holder)
             try:
                 self._owner = me
-                self._rejoin()
+                if self._amid:
+                    self._rejoin()
                 return self._told(dialogue, limit, timeout)
             finally:
                 self._owner = None
@@ -228,15 +231,19 @@ class Connection(CursorMethods[Row]):
         """Run a conversation of whoever has the lock."""
         said = -1
         try:
+            self._amid = True
             if self._talk.session.idle:
                 said = self._pump.said
-            return self._pump.run(dialogue, limit)  # type: ignore[no-any-return]  # the pump is either face's
+            result: T = self._pump.run(dialogue, limit)
+            self._amid = False
+            return result
         except LimitExpired:
             self._recover()
             raise self._timed_out(timeout) from None
         except Error:
             if not self._talk.session.idle:
                 self._recover()
+            self._amid = False
             raise
         except BaseException:
             # An interrupt, or the user's own error: answers may lie about, though all came.
@@ -265,17 +272,16 @@ class Connection(CursorMethods[Row]):
             try:
                 self._owner = me
                 short, pump = self._talk.short, self._pump
-                heard = None
+                if self._amid:
+                    self._rejoin()
                 try:
+                    self._amid = True
                     question = short.question(sql, parameters)
-                    if question is None:
-                        self._rejoin()
-                    else:
-                        heard = pump.ask(question)
+                    heard = None if question is None else pump.ask(question)
                     if heard:
                         result = short.answer(heard)
                         if result is not None:
-                            pump.asked = False
+                            pump.asked = self._amid = False
                             return result
                     rest = short.rest(heard)
                 except BaseException as error:
@@ -289,6 +295,7 @@ class Connection(CursorMethods[Row]):
         session = self._talk.session
         if not session.idle and not session.closed and self._talk.holder is None:
             self._recover()
+        self._amid = False
 
     def _recover(self) -> None:
         """Bring the connection back into step, or close it; interrupted in that, close it."""
@@ -300,6 +307,7 @@ class Connection(CursorMethods[Row]):
             self._pump.close()
             raise
         finally:
+            self._amid = False
             self._log_end()
 
     @property
@@ -514,7 +522,7 @@ class Connection(CursorMethods[Row]):
             self._pump.forget()
             return
         if not self.closed:
-            if self._owner == get_ident():
+            if self._owner == get_ident() and self._lock.locked():
                 self._talk.session.end()
             else:
                 self._close_in_turn()
