@@ -162,8 +162,11 @@ def timetz_decoder(styles: Styles) -> Callable[[str], Any]:
                 return time(int(hour), int(minute), int(second), _micros(part), zone(offset))
             except ValueError:
                 if text.startswith("24:00:00") and len(text) < 18 and part is None:
-                    east = zone(offset).utcoffset(None)
-                    return midnight("timetz", text, int(east.total_seconds()), styles.odd_values)
+                    try:
+                        east = zone(offset).utcoffset(None).total_seconds()
+                    except ValueError:
+                        raise malformed("timetz", text) from None
+                    return midnight("timetz", text, int(east), styles.odd_values)
         raise malformed("timetz", text)
 
     return decode_timetz

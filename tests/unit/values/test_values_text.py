@@ -526,3 +526,8 @@ def test_timestamps_before_python_3_11(monkeypatch: pytest.MonkeyPatch) -> None:
             stamp(text)
         with pytest.raises(DataError):
             zoned(text + "+00")
+
+
+def test_the_end_of_a_day_in_a_zone_that_is_none() -> None:
+    with pytest.raises(DataError):
+        text_decoder(1266)("24:00:00-29:59")
