@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from fuzz import runner
 from fuzz.values import ARRAYS, TYPES, damaged, outcome, rows_outcome, size, size_at_most
+from fuzz.values_text import ODD
 from purelink.values.binary import binary_decoder
 from purelink.values.styles import DEFAULT_STYLES
 
@@ -32,12 +33,14 @@ def one(data: bytes) -> None:
         return
     oid = TYPES[data[0] % len(TYPES)]
     raw = data[1:]
-    single = outcome(binary_decoder(oid), raw)
-    assert size(single) <= size_at_most(oid, len(raw)), (oid, raw[:50])
-    for count in (1, 40):
-        got = rows_outcome(oid, 1, [raw] * count, DEFAULT_STYLES)
-        expected: Any = single if isinstance(single, str) else [single] * count
-        assert repr(got) == repr(expected), (oid, raw, got, expected)
+    for odd in ODD:
+        styles = DEFAULT_STYLES._replace(odd_values=odd)  # type: ignore[arg-type]  # of the three
+        single = outcome(binary_decoder(oid, styles=styles), raw)
+        assert size(single) <= size_at_most(oid, len(raw)), (oid, raw[:50])
+        for count in (1, 40):
+            got = rows_outcome(oid, 1, [raw] * count, styles)
+            expected: Any = single if isinstance(single, str) else [single] * count
+            assert repr(got) == repr(expected), (oid, odd, raw, got, expected)
 
 
 def _array(random: Random, element: int) -> bytes:

@@ -1,6 +1,6 @@
 """Values in text, of every type that has a decoder: any text a server may send.
 
-Input: which type, which DateStyle and IntervalStyle, then the text.
+Input: which type, which DateStyle and IntervalStyle, what of odd values, then the text.
 Invariant: a value, or DataError; the same by the bulk decoder of rows as by the type's own; what
 comes out is not much larger than what came in.
 Allowed exceptions: `DataError`.
@@ -29,13 +29,17 @@ STYLES = tuple(
     for interval in ("postgres", "iso_8601", "sql_standard", "postgres_verbose")
 )
 
+#: what becomes of values that Python cannot hold
+ODD = ("error", "text", "exact")
+
 
 def one(data: bytes) -> None:
     """Try one text."""
     if len(data) < 2:
         return
     oid = TYPES[data[0] % len(TYPES)]
-    styles = STYLES[data[1] % len(STYLES)]
+    odd = ODD[(data[1] >> 4) % len(ODD)]
+    styles = STYLES[data[1] % len(STYLES)]._replace(odd_values=odd)  # type: ignore[arg-type]  # it is
     raw = data[2:].replace(b"\0", b"")  # text has none: the row decoder would say so
     try:
         text = raw.decode()
@@ -56,7 +60,7 @@ def example(random: Random) -> bytes:
     text = random.choice(texts)
     if TYPES[place] in ARRAYS and random.random() < 0.5:
         text = random.choice(("{%s}", "{{%s},{NULL}}", "[0:1]={%s,x}")) % text
-    return bytes([place, random.randrange(16)]) + damaged(random, text.encode())
+    return bytes([place, random.randrange(48)]) + damaged(random, text.encode())
 
 
 if __name__ == "__main__":
