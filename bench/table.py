@@ -4,8 +4,8 @@ All drivers by TCP, by unix socket and by TCP with TLS, then some of them under 
 each a run of `bench.queries`; out of the first one what was aimed at beside what was reached.
 Markdown is printed:
 
-    python -m bench.table [--quick] [--json FILE] [--interpreters NAME …] [--packages FOLDER]
-        [--places PLACE …] [--only WORKLOAD …] [--drivers NAME …]
+    python -m bench.table [--quick] [--rounds N] [--json FILE] [--places PLACE …]
+        [--interpreters NAME …] [--packages FOLDER] [--only WORKLOAD …] [--drivers NAME …]
 
 The other interpreters get the drivers' packages by pip, once, in a folder; what has no wheel for
 one of them is left out there, and an interpreter that this machine does not have, too.
@@ -126,10 +126,15 @@ def goals_table(found: Comparison) -> str:
 class Report:
     """Prints sections as they come, and keeps what they say."""
 
-    def __init__(self, *, quick: bool) -> None:
+    def __init__(self, *, quick: bool, rounds: Optional[int]) -> None:
         self.quick = quick
+        self.rounds = rounds
         self.kept: list[dict[str, Any]] = []
         self.began = time.monotonic()
+
+    def rounds_of(self, usual: int) -> int:
+        """Return how many rounds a run has: what was asked for, else as usual."""
+        return self.rounds or (QUICK_ROUNDS if self.quick else usual)
 
     def add(self, title: str, found: Comparison) -> None:
         """Print one run."""
@@ -152,8 +157,7 @@ def places(report: Report, chosen: list[str], options: dict[str, Any]) -> Option
             if server is None or place == "tls":
                 stack.close()
                 server = stack.enter_context(server_for(place, quick=report.quick))
-            rounds = ROUNDS[0 if place == "tcp" else 1]
-            rounds = QUICK_ROUNDS if report.quick else rounds
+            rounds = report.rounds_of(ROUNDS[0 if place == "tcp" else 1])
             found = compare(server, place, rounds=rounds, quick=report.quick, **options)
             report.add(PLACES[place], found)
             first = found if place == "tcp" else first
@@ -176,7 +180,7 @@ def interpreters(
                 continue
             if server is None:
                 server = stack.enter_context(server_for("tcp", quick=report.quick))
-            rounds = QUICK_ROUNDS if report.quick else ROUNDS[2]
+            rounds = report.rounds_of(ROUNDS[2])
             found = compare(
                 server, "tcp", python=python, packages=place, rounds=rounds, quick=report.quick,
                 **options,
@@ -189,6 +193,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, one round")
+    parser.add_argument("--rounds", type=int, help="of every run (5 by TCP, 3 elsewhere)")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--places", nargs="*", choices=list(PLACES), default=list(PLACES))
     parser.add_argument("--interpreters", nargs="*", metavar="NAME", default=INTERPRETERS)
@@ -196,7 +201,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     parser.add_argument("--only", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS))
     parser.add_argument("--drivers", nargs="+", choices=list(DRIVERS), default=list(DRIVERS))
     options = parser.parse_args(arguments)
-    report = Report(quick=options.quick)
+    report = Report(quick=options.quick, rounds=options.rounds)
     same = {"only": options.only, "drivers": options.drivers}
     first = places(report, options.places, same)
     if options.interpreters:
