@@ -230,12 +230,24 @@ def _row_by_row(
             decoded = tuple(
                 [None if value is None else single(value) for single, value in zip(singles, row)]
             )
-        except DataError as error:
+        except (DataError, *_FOREIGN) as error:
             position = start
             for _ in range(number):
                 position += 1 + _WORD(buffer, position + 1)[0]
-            raise ValueFailure(error, position) from None
+            raise ValueFailure(_data_error(error), position) from None
         rows.append(decoded)
+
+
+#: What no decoder may raise: if one does, the value is refused, and the connection not lost.
+_FOREIGN = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def _data_error(error: Exception) -> DataError:
+    if isinstance(error, DataError):
+        return error
+    told = DataError(f"a value could not be read: {type(error).__name__}", sqlstate="22P02")
+    told.__cause__ = error
+    return told
 
 
 Framer = Callable[[bytes, int, int, "list[tuple[Optional[bytes], ...]]"], "tuple[int, bool]"]

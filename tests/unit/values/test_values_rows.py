@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from purelink.errors import DataError, RemoteProtocolError
-from purelink.values.columns import column_converter
+from purelink.values.columns import Converter, column_converter
 from purelink.values.rows import (
     RowDecoder,
     ValueFailure,
+    _converting,
     null_row_decoder,
     raw_row_decoder,
     row_decoder,
@@ -254,3 +255,16 @@ def test_converters_agree_on_the_empty_text() -> None:
     )
     assert converter.single(b"") == ""
     assert list(converter.bulk([b"", b""])) == ["", ""]
+
+
+def test_a_decoder_that_raises_what_it_must_not_costs_a_value_not_the_connection() -> None:
+    def single(value: bytes) -> object:
+        raise ValueError(value)
+
+    decode = _converting([Converter(single, lambda values: [single(value) for value in values])])
+    data = b"D\0\0\0\x0b\0\1\0\0\0\1x"
+    with pytest.raises(ValueFailure) as caught:
+        decode.decode(data, 0, len(data), [])
+    assert caught.value.position == len(data)
+    assert str(caught.value.error) == "a value could not be read: ValueError"
+    assert isinstance(caught.value.error.__cause__, ValueError)
