@@ -6,7 +6,8 @@ A call is begun again and again, and at the n-th line of purelink's code that it
 KeyboardInterrupt is raised, as a signal handler does, for every n, or for so many of them. Then the
 connection must be in step, or plainly closed: the next query's answer tells. A tracer of another
 kind, such as coverage's, would be in the way. Prints JSON: for each kind of call how many points
-there were, and what became of the connection at them.
+there were, and what became of the connection at them. `--timed` interrupts a loop of queries by a
+timer instead, so many times, and prints how often the connection was closed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import faulthandler
 import json
 import linecache
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -143,14 +145,52 @@ def played(dsn: str, kind: str, points: int) -> dict[str, Any]:
     return found
 
 
+def timed(dsn: str, times: int) -> dict[str, int]:
+    """Interrupt a loop of queries at moments that a timer chooses."""
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    connection = purelink.connect(dsn, autocommit=True)
+    found = {"interrupted": 0, "closed": 0, "wrong": 0}
+    for number in range(times):
+        done = False
+        while not done:
+            # Once more if the interrupt comes where the timer is being stopped.
+            try:
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, 0.0003 + number % 40 * 0.00001)
+                    for n in range(20):
+                        if connection.query("select $1::int", n).rows != [(n,)]:
+                            found["wrong"] += 1
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                found["interrupted"] += 1
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                done = True
+            except KeyboardInterrupt:
+                pass
+        if connection.closed:
+            found["closed"] += 1
+            connection = purelink.connect(dsn, autocommit=True)
+        if connection.query("select $1::int", number).rows != [(number,)]:
+            found["wrong"] += 1
+    connection.close()
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Interrupt calls at their lines.")
     parser.add_argument("dsn")
     parser.add_argument("--points", type=int, default=120)
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--timed", type=int, default=0)
     options = parser.parse_args()
     faulthandler.dump_traceback_later(STUCK * 20, exit=True)
-    found = {kind: played(options.dsn, kind, options.points) for kind in options.kinds}
+    found: dict[str, Any] = (
+        timed(options.dsn, options.timed)
+        if options.timed
+        else {kind: played(options.dsn, kind, options.points) for kind in options.kinds}
+    )
     sys.stdout.write(json.dumps(found))
 
 

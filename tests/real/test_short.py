@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 import tracemalloc
@@ -204,30 +203,3 @@ def test_threads_are_queued(door: Door) -> None:
     for each in threads:
         each.join()
     assert wrong == []
-
-
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this platform has no itimer")
-def test_interrupted_at_many_moments(door: Door) -> None:
-    if door.name == "asyncio":
-        pytest.skip("an interrupt ends the loop")
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    connection, ended = door.connect(), 0
-    try:
-        for number in range(400):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 0.0003 + number % 40 * 0.00001)
-                for n in range(20):
-                    assert connection.query("select $1::int", n).rows == [(n,)]
-            except KeyboardInterrupt:
-                pass
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            if connection.closed:
-                ended += 1
-                connection = door.connect()
-            assert connection.query("select $1::int", number).rows == [(number,)]
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    # How many end depends on where the machine's speed lets the moments fall: hardly any.
-    assert ended < 40
