@@ -42,10 +42,35 @@ class State(NamedTuple):
 def state() -> State:
     """Return what the process holds now."""
     gc.collect()
+    descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    return State(resident(), descriptors, threading.active_count())
+
+
+def resident() -> float:
+    """Return the process's resident memory, in MB."""
     with open("/proc/self/statm") as file:  # noqa: PTH123
         pages = int(file.read().split()[1])
-    descriptors = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-    return State(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, descriptors, threading.active_count())
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class Gauge:
+    """Looks at the memory at the end of each sixth of a run."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seen: List[float] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(seconds / 6,))
+        self._thread.start()
+
+    def _run(self, every: float) -> None:
+        while not self._stop.wait(every) and len(self.seen) < 6:
+            self.seen.append(resident())
+
+    def stop(self) -> str:
+        """Stop; return what was seen."""
+        self._stop.set()
+        self._thread.join()
+        return ", ".join(f"{each:.1f}" for each in self.seen)
 
 
 class Chaos:
@@ -189,11 +214,12 @@ def soak(server: Server, name: str, crew: int, seconds: float) -> List[str]:
 
     run(min(10.0, seconds / 4))  # what is loaded once is loaded before the first look
     before = state()
-    chaos = Chaos(server, seconds)
+    chaos, gauge = Chaos(server, seconds), Gauge(seconds)
     began = time.monotonic()
     run(seconds)
     took = time.monotonic() - began
     chaos.stop()
+    seen = gauge.stop()
     after = state()
     found = [int(line) for line in server.psql("select n from soak").split()]
     wrong = books.judge(found)
@@ -204,7 +230,8 @@ def soak(server: Server, name: str, crew: int, seconds: float) -> List[str]:
         f"- backends terminated: {chaos.killed}, server restarts: {chaos.restarts}",
         f"- errors: {_counted(books.errors)}",
         f"- before: {before}",
-        f"- after: {after}",
+        f"- after: {after}; on the way {seen} MB",
+        f"- of which the numbers written down here take {books.size / 1e6:.1f} MB in the end",
         f"- rows acknowledged {len(books.acknowledged)}, refused {len(books.refused)}",
         f"- rows in doubt {len(books.doubtful)}, there {len(books.doubtful & set(found))} of them",
         f"- wrong answers, rows lost or doubled: {len(wrong)} {'; '.join(wrong[:5])}",

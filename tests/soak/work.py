@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import inspect
 import itertools
+import sys
 from typing import Any, Counter, Dict, List, Set
 
 from purelink.errors import ConnectionLost, Error, Timeout
@@ -46,6 +47,12 @@ class Books:
         self.acknowledged: Set[int] = set()
         self.doubtful: Set[int] = set()
         self.refused: Set[int] = set()
+
+    @property
+    def size(self) -> int:
+        """Bytes that the numbers kept here take."""
+        kept = (self.acknowledged, self.doubtful, self.refused)
+        return sum(sys.getsizeof(each) + len(each) * sys.getsizeof(1 << 31) for each in kept)
 
     def check(self, what: str, held: bool) -> None:
         """Note an answer that is not the one to our question."""

@@ -17,8 +17,36 @@ TESTS = Path(__file__).resolve().parents[1]
 NAME = re.compile(r"def test_checks?_(\d{3}|\d\d)((?:_(?:\d{3}|and|to)(?=_))*)")
 
 #: startup, versions, results, asynchronous, extended, pipeline, COPY, authentication, TLS, loss,
-#: secrets; what is left out (180 to 201) is about values, whose tests go by the type's name
+#: secrets; those in between are about values, whose tests go by other names: `VALUES`
 NUMBERS = (*range(1, 180), 202, 203, 204, 205)
+
+_QUOTING, _TEXT = "unit/values/test_values_quoting.py", "unit/values/test_values_text.py"
+_INPUT, _BINARY = "unit/values/test_values_input.py", "unit/values/test_values_binary.py"
+#: number of a check -> file, test, what the file holds of the check's own example
+VALUES = {
+    180: (_QUOTING, "refusals", r'(b"abc\xc3"'),
+    181: (_QUOTING, "shift_jis_pairs_with_a_backslash_inside", r'(b"\x83'),
+    182: (_QUOTING, "refusals", r'(b"\x81", "gb18030"'),
+    183: (_QUOTING, "sql_ascii_keeps_any_byte_but_nul", "SQL_ASCII"),
+    184: (_QUOTING, "literal", r'("a\\b", " E'),
+    185: (_QUOTING, "refusals", r'("\udce9x"'),
+    186: (_QUOTING, "refusals", r'("a\0b"'),
+    187: ("real/test_hostile_schemas.py", "placeholders_are_the_servers", "select 1-"),
+    188: ("real/test_hostile_schemas.py", "placeholders_are_the_servers", "$q$ $1"),
+    189: ("property/test_values.py", "a_list_reads_back", "NULL"),
+    190: ("real/test_types.py", "hostile_names", "drop"),
+    191: ("unit/values/test_values_encoders.py", "escapes_of_copy_in_text", r"\N"),
+    192: (_INPUT, "hostile_arrays_and_numbers", "{"),
+    193: (_INPUT, "hostile_arrays_and_numbers", '"{" * '),
+    194: (_BINARY, "what_is_malformed", r'("jsonb", b"\x02{}")'),
+    195: (_TEXT, "what_is_malformed_is_a_short_data_error", r'("bytea", "\\xzz")'),
+    196: (_TEXT, "what_servers_print", '("numeric", "1" + "0" * 131071'),
+    197: ("real/test_odd_values.py", "odd_dates_in_every_style", "5874897"),
+    198: ("real/test_odd_values.py", "intervals_infinite_and_of_hours_alone", "-infinity"),
+    199: ("real/test_types.py", "domains_and_ranges", "multirange"),
+    200: (_BINARY, "what_is_malformed", '("inet", h("02200005'),
+    201: ("real/test_hostile_schemas.py", "check_201_a_hostile_search_path", "search_path"),
+}
 
 #: class of incident -> file, test
 INCIDENTS = {
@@ -105,6 +133,17 @@ def numbers() -> set[int]:
 
 def test_every_check_has_a_test_of_its_name() -> None:
     assert sorted(set(NUMBERS) - numbers()) == []
+
+
+def test_no_check_is_left_out() -> None:
+    assert sorted((*NUMBERS, *VALUES)) == list(range(1, 206))
+
+
+@pytest.mark.parametrize("number", VALUES)
+def test_every_check_of_values_has_its_test(number: int) -> None:
+    name, test, example = VALUES[number]
+    assert re.search(rf"^def test_{test}\b", source(name), re.MULTILINE)
+    assert example in source(name)
 
 
 @pytest.mark.parametrize("incident", INCIDENTS)
