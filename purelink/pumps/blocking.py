@@ -58,7 +58,6 @@ T = TypeVar("T")
 #: What an idle channel takes in one piece, as a rule.
 _AT_ONCE = 16384
 _READY = b"Z\0\0\0\5"
-_PATIENT = Exchange(b"")
 
 
 class BlockingPump(Line):
@@ -76,6 +75,8 @@ class BlockingPump(Line):
         super().__init__(stream)
         self._given = stream is not None
         self.asked = False
+        #: waits, sends and receives on a plain socket, all of them C
+        self._quick: tuple[Callable[..., Any], ...] | None = None
         #: what the `send` of `ask` took, nothing yet or all; None: the queue tells
         self._sent: list[int] | None = None
         self.trace: Trace | None = None
@@ -137,8 +138,7 @@ class BlockingPump(Line):
         if want.address.family == "own":
             self._remaining(want)
             channel = self._socket = adopt(want.address.sockaddr())
-            self._look = None if isinstance(channel, ByteStream) else looker(channel)
-            self._exact = in_c(channel)
+            self._watched(channel)
             user = peer_user(channel) if want.peer_user else None
             sink = channel.sink if isinstance(channel, ByteStream) else None
             return Opened(peer(channel), own(channel), user, *shown(sink))
@@ -161,9 +161,14 @@ class BlockingPump(Line):
             channel.close()
             raise
         self._socket = channel
-        self._look = looker(channel)
-        self._exact = in_c(channel)
+        self._watched(channel)
         return Opened(peer(channel), own(channel), user)
+
+    def _watched(self, channel: Any) -> None:
+        """Note by what means a channel is asked."""
+        look = self._look = None if isinstance(channel, ByteStream) else looker(channel)
+        self._exact = in_c(channel)
+        self._quick = (look, channel.send, channel.recv) if look and self._exact else None
 
     def _start_tls(self, want: StartTLS) -> Secured:
         from .. import tls
@@ -197,6 +202,7 @@ class BlockingPump(Line):
         secured: Secured = engine.secured()
         tls.check(want.settings, secured)
         self._engine = engine
+        self._quick = None
         plain = engine.read()
         if plain:
             self._inbox.put(plain)
@@ -272,46 +278,55 @@ class BlockingPump(Line):
         Raises:
             OSError: what the network said.
         """
+        quick, inbox = self._quick, self._inbox
+        if (
+            quick is None
+            or inbox.pieces
+            or inbox.ended
+            or inbox.failed is not None
+            or self.trace is not None
+            or self._outgoing.queue[0]
+            or len(data) > _AT_ONCE
+        ):
+            return self._ask(data)
+        look, send, recv = quick
+        if look(0):
+            return None
+        inbox.last = None
+        sent: list[int] = []
+        self._sent = sent
+        self.asked = True
+        pieces = inbox.pieces
+        try:
+            sent.extend(map(send, (data,)))
+            if sent[0] == len(data):
+                look()
+                pieces.extend(map(recv, CHUNKS))
+                heard = pieces[0]
+                if heard[-6:-1] == _READY:
+                    # As in `Gathering.take`.
+                    inbox.last = pieces
+                    inbox.handed += len(heard)
+                    inbox.pieces = []
+                    return heard
+        except OSError:
+            pass  # nothing was moved; `_exchange` makes of it what is to be made
+        if not sent:
+            self._sent = None
+            return self._exchange(Exchange(data))
+        if pieces and not pieces[-1]:
+            inbox.ended = True
+            pieces.pop()
+        return self._exchange(Exchange(data[sent[0] :]))
+
+    def _ask(self, data: bytes) -> bytes | None:
+        """As `ask`, with TLS, with what does not go out at once, or not at all."""
         inbox, look = self._inbox, self._look
         if look is None or inbox.pieces or inbox.ended or inbox.failed is not None:
             return None
-        outgoing = self._outgoing
-        if self.trace is not None or (outgoing.queue[0] and self.unsent):
+        if self.trace is not None or self.unsent or not self._sure or look(0):
             return None
-        if not self._sure or look(0):
-            return None
-        inbox.last = None
-        if self._engine is None and self._exact and len(data) <= _AT_ONCE:
-            channel = self._socket
-            sent: list[int] = []
-            self._sent = sent
-            self.asked = True
-            try:
-                sent.extend(map(channel.send, (data,)))
-            except OSError:
-                pass  # `_send` makes of it what is to be made
-            if sent and sent[0] == len(data):
-                look()
-                pieces = inbox.pieces
-                try:
-                    pieces.extend(map(channel.recv, CHUNKS))
-                except OSError:
-                    pass  # nothing was taken
-                else:
-                    heard = pieces[0]
-                    if heard[-6:-1] == _READY:
-                        # As in `Gathering.take`.
-                        inbox.last = pieces
-                        inbox.handed += len(heard)
-                        inbox.pieces = []
-                        return heard
-                    if not heard:
-                        inbox.ended = True
-                        pieces.pop()
-                return self._exchange(_PATIENT)
-            if sent:
-                return self._exchange(Exchange(data[sent[0] :]))
-        outgoing.drop()
+        self._outgoing.drop()
         self._sent = None
         self.asked = True
         return self._exchange(Exchange(data))
@@ -324,6 +339,15 @@ class BlockingPump(Line):
             return True
         self._outgoing.drop()
         return False
+
+    def _drop(self) -> None:
+        self._quick = None
+        super()._drop()
+
+    def forget(self) -> None:
+        """Let the channel go without a byte: in a forked child it belongs to the parent."""
+        self._quick = None
+        super().forget()
 
     def close(self) -> None:
         """Close the channel, if there is one. Never fails, never waits."""
