@@ -81,30 +81,34 @@ def _fetch(talk: Talk) -> Dialogue[Any]:
     return info
 
 
+def _local(talk: Talk) -> Local:
+    return Local(_Link(talk))  # type: ignore[arg-type]  # all that it takes of a link
+
+
 def _role(talk: Talk) -> Dialogue[Any]:
-    return _here(Local(_Link(talk)).role())  # type: ignore[arg-type]  # all that it takes of it
+    return _here(_local(talk).role())
 
 
 def _type_of(talk: Talk) -> Dialogue[Any]:
-    return _here(Local(_Link(talk)).type_of("mood"))  # type: ignore[arg-type]
+    return _here(_local(talk).type_of("mood"))
 
 
 def _pkey(talk: Talk) -> Dialogue[Any]:
-    return _here(Local(_Link(talk)).get_pkey("t"))  # type: ignore[arg-type]
+    return _here(_local(talk).get_pkey("t"))
 
 
 def _build_insert(talk: Talk) -> Dialogue[Any]:
-    local = Local(_Link(talk))  # type: ignore[arg-type]
+    local = _local(talk)
     return _here(local.build_insert("t", "1", 1, ["7"], ["8"]))
 
 
 def _foreign_server(talk: Talk) -> Dialogue[Any]:
-    catalog = LocalCatalog(Local(_Link(talk)))  # type: ignore[arg-type]
+    catalog = LocalCatalog(_local(talk))
     return _here(catalog.conninfo("s", Role("me", superuser=False), None))
 
 
 def _connect_u(talk: Talk) -> Dialogue[Any]:
-    catalog = LocalCatalog(Local(_Link(talk)))  # type: ignore[arg-type]
+    catalog = LocalCatalog(_local(talk))
     return _here(catalog.connect_u("dblink_connect_u(text)", Role("me", superuser=False)))
 
 

@@ -75,7 +75,7 @@ class BlockingPump(Line):
         super().__init__(stream)
         self._given = stream is not None
         self.asked = False
-        #: waits, sends and receives on a plain socket, all of them C
+        #: sends and receives on a plain socket, both of them C
         self._quick: tuple[Callable[..., Any], ...] | None = None
         #: what the `send` of `ask` took, nothing yet or all; None: the queue tells
         self._sent: list[int] | None = None
@@ -168,7 +168,7 @@ class BlockingPump(Line):
         """Note by what means a channel is asked."""
         look = self._look = None if isinstance(channel, ByteStream) else looker(channel)
         self._exact = in_c(channel)
-        self._quick = (look, channel.send, channel.recv) if look and self._exact else None
+        self._quick = (channel.send, channel.recv) if look and self._exact else None
 
     def _start_tls(self, want: StartTLS) -> Secured:
         from .. import tls
@@ -278,20 +278,21 @@ class BlockingPump(Line):
         Raises:
             OSError: what the network said.
         """
-        quick, inbox = self._quick, self._inbox
-        if (
-            quick is None
-            or inbox.pieces
-            or inbox.ended
-            or inbox.failed is not None
-            or self.trace is not None
-            or self._outgoing.queue[0]
-            or len(data) > _AT_ONCE
-        ):
-            return self._ask(data)
-        look, send, recv = quick
-        if look(0):
+        inbox, look = self._inbox, self._look
+        if look is None or inbox.pieces or inbox.ended or inbox.failed is not None:
             return None
+        if self._outgoing.queue[0]:
+            if self.unsent:
+                return None
+            self._outgoing.drop()  # the last question's, if it went that way
+        if self.trace is not None or not self._sure or look(0):
+            return None
+        quick = self._quick
+        if quick is None or len(data) > _AT_ONCE:
+            self._sent = None
+            self.asked = True
+            return self._exchange(Exchange(data))
+        send, recv = quick
         inbox.last = None
         sent: list[int] = []
         self._sent = sent
@@ -318,18 +319,6 @@ class BlockingPump(Line):
             inbox.ended = True
             pieces.pop()
         return self._exchange(Exchange(data[sent[0] :]))
-
-    def _ask(self, data: bytes) -> bytes | None:
-        """As `ask`, with TLS, with what does not go out at once, or not at all."""
-        inbox, look = self._inbox, self._look
-        if look is None or inbox.pieces or inbox.ended or inbox.failed is not None:
-            return None
-        if self.trace is not None or self.unsent or not self._sure or look(0):
-            return None
-        self._outgoing.drop()
-        self._sent = None
-        self.asked = True
-        return self._exchange(Exchange(data))
 
     def unsay(self) -> bool:
         """Take back what `ask` was to say, if nothing of it went out; return whether it did."""

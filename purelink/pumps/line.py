@@ -115,7 +115,7 @@ class Line:
     def _flush(self, want: Want, *, reading: bool = False) -> None:
         """Send what is queued."""
         outgoing, done = self._outgoing, False
-        while not done:
+        while not done and self._socket is not None:  # another thread may close it meanwhile
             try:
                 self._sure = self._exact
                 done = outgoing.send(self._socket.send)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from purelink.cursors.client import Cursor
 from purelink.cursors.server import ServerCursor
@@ -14,6 +12,7 @@ from purelink.errors import DataError
 from purelink.rows import tuple_row
 from tests.both import Door
 from tests.machines.cursor_machine import COUNT, FAIL, CursorMachine
+from tests.machines.playing import play
 from tests.machines.test_machines import ModelDriver
 
 if TYPE_CHECKING:
@@ -64,20 +63,6 @@ class RealCursors:
         self.connection.close()
 
 
-def play(make: Any, examples: int, steps: int) -> None:
-    """Run the machine with what makes a driver and its connection."""
-    machine = type("Machine", (CursorMachine,), {"make": staticmethod(make)})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def modelled() -> Any:
     driver = ModelDriver()
     return driver, Faced(driver)
@@ -89,19 +74,19 @@ def real(door: Door) -> Any:
 
 
 def test_against_a_model() -> None:
-    play(modelled, 80, 40)
+    play(CursorMachine, modelled, 80, 40)
 
 
 @pytest.mark.slow
 def test_against_a_model_for_long() -> None:
-    play(modelled, 3000, 60)
+    play(CursorMachine, modelled, 3000, 60)
 
 
 @pytest.mark.parametrize("face", ["blocking", "asyncio"])
 def test_against_a_server(face: str, server: AnyServer) -> None:
     door = Door(face, server.dsn)
     try:
-        play(lambda: real(door), 12, 40)
+        play(CursorMachine, lambda: real(door), 12, 40)
     finally:
         door.close()
 
@@ -111,7 +96,7 @@ def test_against_a_server(face: str, server: AnyServer) -> None:
 def test_against_a_server_for_long(face: str, server: AnyServer) -> None:
     door = Door(face, server.dsn)
     try:
-        play(lambda: real(door), 300, 60)
+        play(CursorMachine, lambda: real(door), 300, 60)
     finally:
         door.close()
 

@@ -6,8 +6,6 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from purelink.conninfo import Target
 from purelink.conversation.attempt import Connected
@@ -20,6 +18,7 @@ from purelink.wire.wants import Address
 from tests.both import Door
 from tests.machines.machine import ConnectionMachine, Driver
 from tests.machines.model_server import ModelServer
+from tests.machines.playing import play
 
 if TYPE_CHECKING:
     from tests.conftest import AnyServer
@@ -116,34 +115,20 @@ class RealDriver(Driver):
         self._connection.close()
 
 
-def play(make: Any, examples: int, steps: int) -> None:
-    """Run the machine with a driver."""
-    machine = type("Machine", (ConnectionMachine,), {"make": staticmethod(make)})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_against_a_model() -> None:
-    play(ModelDriver, 150, 40)
+    play(ConnectionMachine, ModelDriver, 150, 40)
 
 
 @pytest.mark.slow
 def test_against_a_model_for_long() -> None:
-    play(ModelDriver, 3000, 60)
+    play(ConnectionMachine, ModelDriver, 3000, 60)
 
 
 @pytest.mark.parametrize("face", ["blocking", "asyncio"])
 def test_against_a_server(face: str, server: AnyServer) -> None:
     door = Door(face, server.dsn)
     try:
-        play(lambda: RealDriver(door), 15, 40)
+        play(ConnectionMachine, lambda: RealDriver(door), 15, 40)
     finally:
         door.close()
 
@@ -153,6 +138,6 @@ def test_against_a_server(face: str, server: AnyServer) -> None:
 def test_against_a_server_for_long(face: str, server: AnyServer) -> None:
     door = Door(face, server.dsn)
     try:
-        play(lambda: RealDriver(door), 300, 60)
+        play(ConnectionMachine, lambda: RealDriver(door), 300, 60)
     finally:
         door.close()

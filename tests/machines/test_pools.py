@@ -8,11 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 import purelink
 from purelink.pool import AsyncConnectionPool, ConnectionPool
+from tests.machines import playing
 from tests.machines.pool_machine import PoolMachine, Surroundings
 from tests.machines.served import Served
 
@@ -128,18 +127,7 @@ FACES = {"blocking": Blocking, "asyncio": Asynchronous}
 
 
 def play(face: str, server: Any, examples: int, steps: int) -> None:
-    """Run the machine on pools of a face."""
-    made = staticmethod(lambda: FACES[face](server))
-    machine = type("Machine", (PoolMachine,), {"make": made})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    playing.play(PoolMachine, lambda: FACES[face](server), examples, steps)
 
 
 @pytest.fixture

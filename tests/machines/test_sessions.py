@@ -7,11 +7,10 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 import purelink
 from purelink.dblink.session import Session
+from tests.machines import playing
 from tests.machines.served import Served
 from tests.machines.session_machine import SessionMachine
 
@@ -64,18 +63,7 @@ FACES = {"blocking": blocking, "asyncio": asynchronous}
 
 
 def play(face: str, dsn: str, examples: int, steps: int) -> None:
-    """Run the machine on sessions of a face."""
-    made = staticmethod(lambda: FACES[face](dsn))
-    machine = type("Machine", (SessionMachine,), {"make": made})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    playing.play(SessionMachine, lambda: FACES[face](dsn), examples, steps)
 
 
 @pytest.mark.parametrize("face", FACES)
